@@ -1,0 +1,84 @@
+"""Everything that can answer the task, in one shape: fit, load, predict.
+
+A candidate file holds one class with the two verbs of `Candidate`; the registry below names the
+file, so that asking for one kind imports no other. To add a kind: its settings in
+task/settings.py, one file here, one line in KINDS.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from tunewise.progress import Progress
+from tunewise.records import Example, Family, Prediction
+
+KINDS = {
+    "majority": "tunewise.candidates.majority:Majority",
+    "existing": "tunewise.candidates.existing:Existing",
+    "probe": "tunewise.candidates.probe:Probe",
+    "prompt": "tunewise.candidates.prompt:Prompt",
+    "encoder": "tunewise.candidates.encoder:Encoder",
+}
+FAMILIES: dict[str, Family] = {
+    "majority": "floor",
+    "existing": "keep",
+    "probe": "tune",
+    "prompt": "prompt",
+    "encoder": "tune",
+}
+
+
+class Fitted(Protocol):
+    """A candidate that can answer."""
+
+    def predict(self, examples: Sequence[Example], progress: Progress) -> list[Prediction]:
+        """Return one prediction per example, in their order. Targets are never looked at."""
+
+
+class Candidate(Protocol):
+    """One way to answer the task."""
+
+    def fit(
+        self,
+        train: Sequence[Example],
+        validation: Sequence[Example],
+        folder: Path,
+        progress: Progress,
+    ) -> Fitted:
+        """Learn from `train`, choose on `validation`, leave all that predicting needs in `folder`.
+
+        `folder` exists; after an interruption it holds what an earlier fit with the same
+        settings left there, so that a long fit can carry on. `settings.json`, written last,
+        says exactly what was done. Ends by returning load(folder).
+        """
+
+    def load(self, folder: Path) -> Fitted:
+        """Return the fitted candidate that `fit` left in `folder`."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What every candidate is told of its task.
+
+    Attributes:
+        labels: all legal labels, sorted; Prediction.scores follow this order.
+        seed: of everything random.
+        task_folder: where task.yaml stands; the user's relative paths start here.
+        instruction: the user's own words on the task, if any.
+    """
+
+    labels: tuple[str, ...]
+    seed: int
+    task_folder: Path
+    instruction: str | None = None
+
+
+def candidate(kind: str, settings: Any, setup: Setup) -> Candidate:
+    """Return the candidate of this kind, made from its settings (a model of task/settings.py)."""
+    module, _, name = KINDS[kind].partition(":")
+    made: Candidate = getattr(importlib.import_module(module), name)(settings, setup)
+    return made

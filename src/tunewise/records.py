@@ -1,0 +1,240 @@
+"""The nouns that pass between rooms: frozen, typed, small, plain to write as JSON.
+
+Behaviour lives elsewhere, as functions on these. Units: seconds, US dollars, tokens; shares and
+metrics are between 0 and 1. `None` means unknown, never zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Split = Literal["train", "validation", "test"]
+Family = Literal["floor", "keep", "prompt", "tune"]
+Severity = Literal["error", "warning", "note"]
+Decision = Literal["tune", "prompt", "keep", "not enough evidence"]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One labelled row.
+
+    Attributes:
+        id: stable hash of its content; a second identical row has '-2' after it.
+        input: what the model is given.
+        target: the label or answer; empty for rows that are only to be answered.
+        row: number of the row in its file, the first being 1 (a header not counted).
+        source: the file's name.
+        columns: the row's other columns, as text.
+        group: customer, document or the like that must stay on one side of a split.
+        given_split: the side on which the user's own files put it, if they do.
+    """
+
+    id: str
+    input: str
+    target: str
+    row: int
+    source: str
+    columns: dict[str, str] = field(default_factory=dict)
+    group: str | None = None
+    given_split: Split | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A row that isn't used, and why. Nothing is dropped without one of these."""
+
+    source: str
+    row: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnChoice:
+    """Which column plays a role, and why it was taken."""
+
+    role: Literal["input", "target", "group"]
+    column: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """All rows of a task. `labels` is sorted; empty for generation."""
+
+    examples: tuple[Example, ...]
+    labels: tuple[str, ...]
+    columns: tuple[ColumnChoice, ...]
+    left_out: tuple[LeftOut, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something the audit noticed, with its rows ('file:row'), the reason and the mend."""
+
+    check: str
+    severity: Severity
+    reason: str
+    mend: str
+    rows: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """Ids on each side, and a sentence on how they came to be there."""
+
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One answer.
+
+    Attributes:
+        id: of the example answered.
+        answer: the label or text.
+        scores: probability of each label, in the order of Dataset.labels; None where the
+            candidate has no probabilities.
+        prompt_tokens: tokens the model read; None where there are none.
+        completion_tokens: tokens it wrote or scored as its answer.
+        cost: US dollars paid for it; None where no price is known.
+    """
+
+    id: str
+    answer: str
+    scores: tuple[float, ...] | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cost: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long answering took.
+
+    Attributes:
+        rows: rows answered together.
+        seconds: wall time for all of them, batched as the candidate likes.
+        latencies: wall seconds of single requests, one at a time, after warm-up.
+    """
+
+    rows: int
+    seconds: float
+    latencies: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A figure with its 95% interval and the method that gave it."""
+
+    value: float
+    low: float
+    high: float
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class LabelFigures:
+    """How one label fares: `support` rows have it, `predicted` rows were answered with it."""
+
+    label: str
+    support: int
+    predicted: int
+    precision: float
+    recall: float
+    f1: float
+
+
+@dataclass(frozen=True, slots=True)
+class ConfusedPair:
+    """`count` rows of `target` were answered with `answer`; `rows` gives some of their ids."""
+
+    target: str
+    answer: str
+    count: int
+    rows: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scorecard:
+    """How one candidate did on one side of the split.
+
+    Attributes:
+        metrics: 'accuracy' and 'macro_f1', each with its interval.
+        part: how `rows` were chosen when they aren't all there are, else None.
+        latency_p50, latency_p95: seconds per single request.
+        rows_per_second: when answered in batches.
+        tokens_per_request: mean of tokens read and written.
+        fit_seconds: wall time spent fitting.
+        cost_per_1000: US dollars per 1,000 requests; None where no price is known.
+    """
+
+    candidate: str
+    kind: str
+    family: Family
+    split: Split
+    rows: int
+    metrics: dict[str, Interval]
+    labels: tuple[LabelFigures, ...]
+    confused: tuple[ConfusedPair, ...]
+    part: str | None = None
+    latency_p50: float | None = None
+    latency_p95: float | None = None
+    rows_per_second: float | None = None
+    tokens_per_request: float | None = None
+    fit_seconds: float | None = None
+    cost_per_1000: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two candidates on the same rows.
+
+    Attributes:
+        difference: challenger minus incumbent, with a paired 95% interval.
+        p_value: two-sided; exact McNemar for accuracy, paired bootstrap for the rest.
+        p_adjusted: after Holm over all comparisons of the verdict.
+        only_challenger, only_incumbent: rows that just one of them got right.
+        noticeable: the smallest true difference that these rows would reveal with 80% power.
+        rows_needed: rows that would reveal the observed difference with 80% power; None when
+            the observed difference is nil.
+    """
+
+    challenger: str
+    incumbent: str
+    metric: str
+    rows: int
+    difference: Interval
+    p_value: float
+    p_adjusted: float
+    test: str
+    only_challenger: int
+    only_incumbent: int
+    noticeable: float | None
+    rows_needed: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What to do, in one sentence, with its reasons and the evidence.
+
+    Attributes:
+        winner: the candidate to use, even when the evidence isn't enough (then the simplest
+            that isn't shown to be worse); None when nothing beats the majority label.
+        finalists: per family, the candidate that validation picked.
+        more_rows: further test rows that would settle an open question.
+        looks: how often the test set has been looked at in this run folder.
+    """
+
+    decision: Decision
+    winner: str | None
+    sentence: str
+    reasons: tuple[str, ...]
+    metric: str
+    finalists: dict[str, str]
+    comparisons: tuple[Comparison, ...]
+    more_rows: int | None
+    looks: int

@@ -1,0 +1,299 @@
+"""What may stand in task.yaml: strict models with few keys, each with a default.
+
+Training arguments are spelled as in transformers.TrainingArguments and peft.LoraConfig. Field
+descriptions end up in the JSON schema that editors show. Knows nothing of files or positions.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+
+DEFAULT_ENCODER = "minilm-l6"
+DEFAULT_LANGUAGE_MODEL = "smollm2-135m-instruct"
+
+
+class Strict(BaseModel):
+    """No unknown keys, no guessed types, no changes."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+PositiveInt = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class DataSettings(Strict):
+    """Where the labelled rows are, and which columns matter."""
+
+    train: str = Field(
+        description="File of labelled rows: CSV, TSV, JSON, JSONL or Parquet.", min_length=1
+    )
+    validation: str | None = Field(
+        None, description="File of rows to choose on. Left out: taken from train."
+    )
+    test: str | None = Field(
+        None, description="File of rows to judge on, once. Left out: taken from train."
+    )
+    input: str | None = Field(None, description="Column with the text. Left out: detected.")
+    target: str | None = Field(None, description="Column with the label. Left out: detected.")
+    group: str | None = Field(
+        None, description="Column whose equal values (a customer, say) stay on one side of a split."
+    )
+    train_rows: PositiveInt | None = Field(
+        None, description="Use only this many training rows, chosen by content hash."
+    )
+    test_share: Share = Field(
+        0.2, description="Share of rows held out for judging when `test` is left out."
+    )
+    validation_share: Share = Field(
+        0.1, description="Share of the training rows held out for choosing."
+    )
+
+
+class CandidateSettings(Strict):
+    """What all candidates share."""
+
+    name: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+        description="Name of its folder and row in the report. Left out: kind and model.",
+    )
+
+
+class MajoritySettings(CandidateSettings):
+    """Always the most frequent label: the floor that anything must beat."""
+
+
+class ExistingSettings(CandidateSettings):
+    """The system you have today: a column, a file or a command."""
+
+    column: str | None = Field(
+        None, description="Column of the data files that holds its predictions."
+    )
+    file: str | None = Field(
+        None, description="File with columns `input` (the exact text) and `prediction`."
+    )
+    command: list[str] | None = Field(
+        None,
+        description='Command that reads lines {"id", "input"} and writes lines {"id", "prediction"}.',
+    )
+    timeout: Annotated[float, Field(gt=0)] = Field(
+        600.0, description="Seconds that one run of the command may take."
+    )
+
+    @model_validator(mode="after")
+    def exactly_one_source(self) -> ExistingSettings:
+        """Refuse none or several of column, file and command."""
+        given = [n for n in ("column", "file", "command") if getattr(self, n) is not None]
+        if len(given) != 1:
+            raise ValueError("give exactly one of column, file and command")
+        return self
+
+
+class ProbeSettings(CandidateSettings):
+    """Logistic regression on a frozen encoder's embeddings."""
+
+    model: str = Field(DEFAULT_ENCODER, description="Encoder: catalogue name, folder or Hub id.")
+    C: list[Annotated[float, Field(gt=0)]] = Field(
+        [1.0, 10.0, 100.0],
+        min_length=1,
+        description="Inverse regularisation strengths to choose from on validation.",
+    )
+    max_length: PositiveInt = Field(256, description="Tokens read of each text.")
+
+
+class LoraSettings(Strict):
+    """Low-rank adapters, spelled as in peft.LoraConfig."""
+
+    r: PositiveInt = 16
+    lora_alpha: PositiveInt = 32
+    lora_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    target_modules: list[str] | Literal["all-linear"] = "all-linear"
+
+
+class EncoderSettings(CandidateSettings):
+    """A fine-tuned encoder with a classification head."""
+
+    model: str = Field(DEFAULT_ENCODER, description="Encoder: catalogue name, folder or Hub id.")
+    lora: LoraSettings | bool = Field(
+        False, description="True or settings for LoRA; false tunes all weights."
+    )
+    learning_rate: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="Left out: by method and size of the model, see docs/encoder.md."
+    )
+    num_train_epochs: PositiveInt | None = Field(
+        None, description="Passes over the data. Left out: by the number of rows."
+    )
+    per_device_train_batch_size: PositiveInt = 32
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    warmup_ratio: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    max_length: PositiveInt = Field(256, description="Tokens read of each text.")
+    bf16: bool | Literal["auto"] = Field(
+        "auto", description="Compute in bfloat16; auto measures which is faster here."
+    )
+
+
+class PromptSettings(CandidateSettings):
+    """A causal language model that scores the labels, so its answer is always a legal one."""
+
+    model: str = Field(
+        DEFAULT_LANGUAGE_MODEL,
+        description="Instruction-tuned model: catalogue name, folder or Hub id.",
+    )
+    shots: list[Annotated[int, Field(ge=0, le=64)]] = Field(
+        [0, 8],
+        min_length=1,
+        description="Numbers of nearest training examples to show; validation picks one.",
+    )
+    retriever: str = Field(DEFAULT_ENCODER, description="Encoder that finds the nearest examples.")
+    validation_rows: PositiveInt = Field(
+        150, description="Rows, at most, on which each number of shots is tried."
+    )
+    test_rows: PositiveInt = Field(
+        400, description="Rows, at most, on which it is judged: a random part, stated as such."
+    )
+
+
+def kind_of(value: Any) -> str | None:
+    """Return the kind that a candidate's entry names: 'probe', {'probe': …} or a tuple of them."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict) and len(value) == 1:
+        return str(next(iter(value)))
+    if isinstance(value, Entry):
+        return value.kind
+    return None
+
+
+class Entry(Strict):
+    """One item of `candidates`: a kind alone, or a kind with its settings under it."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def a_word_alone_means_defaults(cls, value: Any) -> Any:
+        """Read 'probe' as {'probe': {}}, and {'probe': null} likewise."""
+        if isinstance(value, str):
+            return {value: {}}
+        if isinstance(value, dict):
+            return {key: {} if item is None else item for key, item in value.items()}
+        return value
+
+    @property
+    def kind(self) -> str:
+        """The candidate's kind."""
+        return next(iter(type(self).model_fields))
+
+    @property
+    def settings(self) -> CandidateSettings:
+        """The candidate's settings."""
+        found: CandidateSettings = getattr(self, self.kind)
+        return found
+
+
+class MajorityEntry(Entry):
+    """Always the most frequent label."""
+
+    majority: MajoritySettings
+
+
+class ExistingEntry(Entry):
+    """The system you have today."""
+
+    existing: ExistingSettings
+
+
+class ProbeEntry(Entry):
+    """Logistic regression on frozen embeddings."""
+
+    probe: ProbeSettings
+
+
+class EncoderEntry(Entry):
+    """A fine-tuned encoder."""
+
+    encoder: EncoderSettings
+
+
+class PromptEntry(Entry):
+    """A prompted language model."""
+
+    prompt: PromptSettings
+
+
+CandidateEntry = Annotated[
+    Annotated[MajorityEntry, Tag("majority")]
+    | Annotated[ExistingEntry, Tag("existing")]
+    | Annotated[ProbeEntry, Tag("probe")]
+    | Annotated[EncoderEntry, Tag("encoder")]
+    | Annotated[PromptEntry, Tag("prompt")],
+    Discriminator(kind_of),
+]
+
+
+class DecideSettings(Strict):
+    """What counts as better, and what any winner must keep to."""
+
+    metric: Literal["accuracy", "macro_f1"] = "accuracy"
+    minimum_gain: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.02, description="A more laborious candidate must be better by at least this much."
+    )
+    max_latency_ms: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="Slowest p95 of a single request on this machine that is acceptable."
+    )
+
+
+class Task(Strict):
+    """A task: what to answer, from which data, with which candidates, and how to decide."""
+
+    task: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="Name; the run folder's name too."
+    )
+    kind: Literal["classification"] = Field(
+        "classification", description="What is answered: one of a fixed set of labels."
+    )
+    instruction: str | None = Field(
+        None, description="The task in a sentence or two, for prompted models."
+    )
+    data: DataSettings
+    candidates: list[CandidateEntry] = Field(
+        default_factory=lambda: [
+            MajorityEntry(majority=MajoritySettings()),
+            ProbeEntry(probe=ProbeSettings()),
+            PromptEntry(prompt=PromptSettings()),
+            EncoderEntry(encoder=EncoderSettings()),
+        ],
+        min_length=1,
+        description="What may answer the task. Left out: majority, probe, prompt and encoder.",
+    )
+    decide: DecideSettings = DecideSettings()
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+
+
+def named(entries: list[CandidateEntry]) -> dict[str, Entry]:
+    """Return the candidates under the names of their folders, in the user's order.
+
+    A name that isn't given is the kind, with the model where the kind has one; a second one of
+    the same name gets '-2'.
+    """
+    found: dict[str, Entry] = {}
+    for entry in entries:
+        name = entry.settings.name or default_name(entry)
+        unique, count = name, 1
+        while unique in found:
+            count += 1
+            unique = f"{name}-{count}"
+        found[unique] = entry
+    return found
+
+
+def default_name(entry: Entry) -> str:
+    """Return 'kind-model', the model's path or Hub owner left out, or the kind alone."""
+    model = getattr(entry.settings, "model", None)
+    if model is None:
+        return entry.kind
+    tail = str(model).rstrip("/").rsplit("/", 1)[-1]
+    legal = "".join(c if c.isalnum() or c in "._-" else "-" for c in tail)
+    lora = "-lora" if getattr(entry.settings, "lora", False) else ""
+    return f"{entry.kind}-{legal}{lora}"[:64]
