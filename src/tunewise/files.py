@@ -59,7 +59,7 @@ def written_whole(path: Path) -> Iterator[Path]:
         try:
             yield temporary
             sync_file(temporary)
-            os.replace(temporary, path)
+            temporary.replace(path)
             sync_folder(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
@@ -83,7 +83,7 @@ def folder_written_whole(path: Path) -> Iterator[Path]:
                     sync_file(file)
             if path.exists():
                 shutil.rmtree(path)
-            os.replace(temporary, path)
+            temporary.replace(path)
             sync_folder(path.parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)

@@ -37,7 +37,7 @@ class Progress(Protocol):
         """Say one line that the user should not miss."""
 
     def bar(self, title: str, total: float, unit: str = "rows") -> Bar:
-        """Open a bar of `total` units; it closes itself when the total is reached, or at close()."""
+        """Open a bar of `total` units."""
 
     def close(self) -> None:
         """End all bars."""
@@ -78,7 +78,7 @@ class Silent:
 
 
 class _TimedBar:
-    """Counts, and hands (done, seconds, note) to `show` at most every `every` seconds and at the end."""
+    """Counts; calls `show` at most every `every` seconds and once at the end."""
 
     def __init__(self, total: float, every: float) -> None:
         self.total, self.every = total, every

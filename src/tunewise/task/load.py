@@ -5,6 +5,8 @@ Given a path, gives back the Task and its text. Knows nothing of what the settin
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +41,7 @@ def load_task(path: Path) -> Task:
     try:
         return Task.model_validate(_plain(tree))
     except ValidationError as error:
-        faults = [_fault(path, tree, detail) for detail in error.errors()]
-        raise _joined(faults) from error
+        raise _joined(_faults(path, tree, error)) from error
 
 
 def _text(path: Path) -> str:
@@ -65,7 +66,9 @@ def _text(path: Path) -> str:
             mend="Save it as UTF-8.",
         ) from error
     except OSError as error:
-        raise TaskFileError(f"the file can't be read ({error.strerror})", where=str(path)) from error
+        raise TaskFileError(
+            f"the file can't be read ({error.strerror})", where=str(path)
+        ) from error
 
 
 def _parsed(path: Path, text: str) -> Any:
@@ -100,106 +103,132 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _fault(path: Path, tree: CommentedMap, detail: ErrorDetails) -> TaskFileError:
-    keys, line = _place(tree, detail["loc"])
-    key = ".".join(keys) or "task file"
-    where = f"{path}:{line}: {key}"
-    kind = detail["type"]
+@dataclass(frozen=True)
+class _Place:
+    """Where a fault is: the keys as the user wrote them, the line, the legal keys at that spot."""
+
+    keys: tuple[str, ...]
+    line: int
+    legal: tuple[str, ...]
+
+
+def _faults(path: Path, tree: CommentedMap, error: ValidationError) -> list[TaskFileError]:
+    """Return one error per key; a union's branches are told together, deeper faults alone."""
+    by_place: dict[_Place, list[ErrorDetails]] = {}
+    for detail in error.errors():
+        names_a_key = detail["type"] in ("extra_forbidden", "missing")
+        place = _place(tree, detail["loc"], names_a_key=names_a_key)
+        by_place.setdefault(place, []).append(detail)
+    deepest = [
+        place
+        for place, details in by_place.items()
+        if not all(detail["type"].endswith("_type") for detail in details)
+        or not any(
+            len(other.keys) > len(place.keys) and other.keys[: len(place.keys)] == place.keys
+            for other in by_place
+        )
+    ]
+    return [_fault(path, place, by_place[place]) for place in deepest]
+
+
+def _place(tree: CommentedMap, loc: tuple[int | str, ...], *, names_a_key: bool) -> _Place:
+    """Follow Pydantic's location through the file and the models at once.
+
+    Parts that name a branch of a union are no keys of the user's and are passed over.
+    """
+    keys: list[str] = []
+    node: Any = tree
+    model: type[BaseModel] | None = Task
+    legal = tuple(Task.model_fields)
+    line = 1
+    for position, part in enumerate(loc):
+        if model is None and part in _entries():
+            model = _entries()[str(part)]
+            continue
+        known = model is not None and part in model.model_fields
+        unknown_key = names_a_key and position == len(loc) - 1
+        if not (isinstance(part, int) or known or unknown_key):
+            continue
+        keys.append(str(part))
+        if isinstance(node, CommentedMap) and part in node:
+            line, node = node.lc.key(part)[0] + 1, node[part]
+        elif isinstance(node, CommentedSeq) and isinstance(part, int):
+            line, node = node.lc.item(part)[0] + 1, node[part]
+        else:
+            node = None
+        if model is not None:
+            legal = tuple(model.model_fields)
+            if known:
+                model = _model_in(model.model_fields[str(part)].annotation)
+    return _Place(tuple(keys), line, legal)
+
+
+def _fault(path: Path, place: _Place, details: list[ErrorDetails]) -> TaskFileError:
+    detail = details[0]
+    kind, given = detail["type"], detail["input"]
+    last = place.keys[-1] if place.keys else "task file"
+    where = f"{path}:{place.line}: {'.'.join(place.keys) or last}"
     if kind == "extra_forbidden":
-        mend = did_you_mean(keys[-1], _legal_keys(keys[:-1]))
-        return TaskFileError(f"there is no key '{keys[-1]}' here", where=where, mend=mend)
+        mend = did_you_mean(last, place.legal)
+        return TaskFileError(f"there is no key '{last}' here", where=where, mend=mend)
     if kind == "missing":
-        return TaskFileError(f"the key '{keys[-1]}' is missing", where=where, mend="Add it.")
-    if kind in ("union_tag_invalid", "union_tag_not_found"):
-        return _unknown_candidate(where, detail["input"])
-    given = detail["input"]
+        return TaskFileError(f"the key '{last}' is missing", where=where, mend="Add it.")
+    if kind.startswith("union_tag"):
+        return _unknown_candidate(where, given)
     shown = "" if isinstance(given, dict | list) else f", not {given!r}"
-    words = detail["msg"]
-    for before, after in (
-        ("Input should be", "should be"),
-        ("Value error, ", ""),
-        ("String should", "the text should"),
-        ("List should", "the list should"),
-        ("a valid ", "a "),
-    ):
-        words = words.replace(before, after)
-    mend = None
-    if kind == "string_type" and isinstance(given, bool | int | float):
-        mend = f"Put it in quotes: '{given}'."
-    elif kind == "literal_error" and isinstance(given, str):
-        expected = detail.get("ctx", {}).get("expected", "")
-        mend = did_you_mean(given, [w.strip(" '") for w in expected.replace(" or ", ",").split(",")])
-    return TaskFileError(f"{words}{shown}", where=where, mend=mend)
+    words = " or ".join(dict.fromkeys(_words(d) for d in details))
+    return TaskFileError(f"{words}{shown}", where=where, mend=_value_mend(details))
+
+
+def _words(detail: ErrorDetails) -> str:
+    """Return Pydantic's message in the words of a person who doesn't know Pydantic."""
+    plain = {
+        "model_type": "should be keys and values",
+        "list_type": "should be a list, such as [a, b]",
+        "string_type": "should be text",
+        "bool_type": "should be true or false",
+        "int_type": "should be a whole number",
+        "float_type": "should be a number",
+        "string_pattern_mismatch": "should be letters, digits, '.', '_' or '-', at most 64",
+        "string_too_short": "should not be empty",
+        "too_short": "should have at least one item",
+    }
+    if detail["type"] in plain:
+        return plain[detail["type"]]
+    return detail["msg"].replace("Input should", "should").replace("Value error, ", "")
+
+
+def _value_mend(details: list[ErrorDetails]) -> str | None:
+    detail = details[0]
+    given = detail["input"]
+    if detail["type"] == "string_type" and isinstance(given, bool | int | float):
+        return f"Put it in quotes: '{given}'."
+    legal: list[str] = []
+    for one in details:
+        if one["type"] == "literal_error":
+            legal += re.findall(r"'([^']*)'", str(one.get("ctx", {}).get("expected", "")))
+    return did_you_mean(given, legal) if legal and isinstance(given, str) else None
 
 
 def _unknown_candidate(where: str, given: object) -> TaskFileError:
-    kinds = _candidate_kinds()
     kind = settings.kind_of(given)
     if kind is None:
         return TaskFileError(
             "a candidate is one kind, such as 'probe' or 'probe: {…}'",
             where=where,
-            mend="Start each candidate on a line of its own with '- ', its settings indented"
-            " below it.",
+            mend="Start each with '- ' on a line of its own, its settings indented below it.",
         )
-    return TaskFileError(
-        f"there is no candidate '{kind}'", where=where, mend=did_you_mean(kind, kinds)
-    )
+    mend = did_you_mean(kind, _entries())
+    return TaskFileError(f"there is no candidate '{kind}'", where=where, mend=mend)
 
 
-def _place(tree: Any, loc: tuple[int | str, ...]) -> tuple[list[str], int]:
-    """Return the key's path as the user wrote it, and the line of its nearest part in the file."""
-    keys: list[str] = []
-    node, line = tree, 1
-    for part in loc:
-        if isinstance(part, str) and "-" in part and part.startswith(("function-", "constrained-")):
-            continue
-        if isinstance(node, CommentedMap):
-            if part in node:
-                line = node.lc.key(part)[0] + 1
-                node = node[part]
-                keys.append(str(part))
-            elif not _is_union_branch(part, keys):
-                keys.append(str(part))
-                node = None
-        elif isinstance(node, CommentedSeq) and isinstance(part, int):
-            line = node.lc.item(part)[0] + 1
-            node = node[part]
-            keys.append(str(part))
-        elif node is None and not _is_union_branch(part, keys):
-            keys.append(str(part))
-    return keys, line
-
-
-def _is_union_branch(part: int | str, keys: list[str]) -> bool:
-    """Pydantic names the branch of a union in an error's place; it is no key of the user's."""
-    in_candidate = len(keys) == 2 and keys[0] == "candidates"
-    branches = ("bool", "str", "int", "float", "LoraSettings", "list", "literal")
-    return isinstance(part, str) and (
-        (in_candidate and part in _candidate_kinds()) or part.split("[")[0] in branches
-    )
-
-
-def _candidate_kinds() -> list[str]:
-    return [next(iter(entry.model_fields)) for entry in settings.Entry.__subclasses__()]
-
-
-def _legal_keys(keys: list[str]) -> list[str]:
-    model: type[BaseModel] = Task
-    rest = list(keys)
-    if rest[:1] == ["candidates"] and len(rest) >= 3:
-        entry = next(
-            e for e in settings.Entry.__subclasses__() if next(iter(e.model_fields)) == rest[2]
-        )
-        model = _model_in(entry.model_fields[rest[2]].annotation) or Task
-        rest = rest[3:]
-    for key in rest:
-        if key in model.model_fields:
-            model = _model_in(model.model_fields[key].annotation) or model
-    return list(model.model_fields)
+def _entries() -> dict[str, type[settings.Entry]]:
+    """Return each candidate's kind and the model of its entry."""
+    return {next(iter(e.model_fields)): e for e in settings.Entry.__subclasses__()}
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """Return the model that a field's annotation names, alone or among a union's branches."""
     for part in (annotation, *getattr(annotation, "__args__", ())):
         if isinstance(part, type) and issubclass(part, BaseModel):
             return part
@@ -208,11 +237,10 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
 
 def _joined(faults: list[TaskFileError]) -> TaskFileError:
     """Return one error for all faults: the first as it is, the others after it."""
-    shown = list({str(fault): fault for fault in faults}.values())
-    if len(shown) == 1:
-        return shown[0]
-    rest = "; ".join(str(fault) for fault in shown[1:MOST_FAULTS])
-    first = shown[0]
+    first, *others = faults
+    if not others:
+        return first
+    rest = "; ".join(str(fault) for fault in others[: MOST_FAULTS - 1])
     return TaskFileError(
         first.what, where=first.where, mend=" ".join(p for p in (first.mend, f"Also: {rest}") if p)
     )

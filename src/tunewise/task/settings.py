@@ -77,7 +77,7 @@ class ExistingSettings(CandidateSettings):
     )
     command: list[str] | None = Field(
         None,
-        description='Command that reads lines {"id", "input"} and writes lines {"id", "prediction"}.',
+        description='Command that reads lines of {"id", "input"} and writes {"id", "prediction"}.',
     )
     timeout: Annotated[float, Field(gt=0)] = Field(
         600.0, description="Seconds that one run of the command may take."

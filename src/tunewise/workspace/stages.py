@@ -20,7 +20,7 @@ from tunewise.workspace.folder import RunFolder
 
 @dataclass(frozen=True, slots=True)
 class StageRecord:
-    """What a finished stage was given, what it left (path in the run folder to SHA-256), how long."""
+    """What a finished stage was given (name to hash), what it left (path to SHA-256), how long."""
 
     fingerprint: str
     inputs: dict[str, str]
@@ -30,7 +30,7 @@ class StageRecord:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """The fingerprint of a stage that was begun, and the seconds spent before it was cut off."""
+    """The fingerprint of a stage that was begun and hasn't ended."""
 
     fingerprint: str
 
@@ -54,8 +54,7 @@ def changed_outputs(folder: RunFolder, record: StageRecord) -> list[str]:
     return [
         relative
         for relative, sha256 in record.outputs.items()
-        if not (folder.path / relative).is_file()
-        or file_sha256(folder.path / relative) != sha256
+        if not (folder.path / relative).is_file() or file_sha256(folder.path / relative) != sha256
     ]
 
 
