@@ -297,3 +297,22 @@ def default_name(entry: Entry) -> str:
     legal = "".join(c if c.isalnum() or c in "._-" else "-" for c in tail)
     lora = "-lora" if getattr(entry.settings, "lora", False) else ""
     return f"{entry.kind}-{legal}{lora}"[:64]
+
+
+def task_schema() -> dict[str, Any]:
+    """Return the JSON schema of task.yaml, in which a candidate may be a word alone."""
+    schema = Task.model_json_schema()
+    definitions = schema["$defs"]
+    for entry in Entry.__subclasses__():
+        kind = next(iter(entry.model_fields))
+        full = definitions[entry.__name__]
+        settings = full["properties"][kind]
+        full["properties"][kind] = {"anyOf": [settings, {"type": "null"}]}
+        definitions[entry.__name__] = {"anyOf": [full, {"const": kind}]}
+    items = schema["properties"]["candidates"]["items"]
+    items["anyOf"] = items.pop("oneOf")
+    items.pop("discriminator", None)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "task.yaml",
+    } | schema

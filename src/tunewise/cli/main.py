@@ -1,0 +1,75 @@
+"""The console script: its verbs, and what becomes of errors. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from tunewise import __version__
+from tunewise.cli import init, predict, run, schema
+from tunewise.errors import TunewiseError, one_line
+
+app = typer.Typer(
+    name="tunewise",
+    help="Tune or prompt? An honest verdict from your labelled examples, and the winner to ship.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("init")(init.init)
+app.command("run")(run.run)
+app.command("predict")(predict.predict)
+app.command("schema")(schema.schema)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"tunewise {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _asked: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the console script; exit with 0, 2 (bad input), 3 (failed proof), 130 or 1 (a bug)."""
+    sys.exit(status(sys.argv[1:]))
+
+
+def status(arguments: list[str]) -> int:
+    """Run a verb and return its exit status; bad input is one line on standard error."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    command = typer.main.get_command(app)
+    try:
+        ended = command.main(args=arguments, prog_name="tunewise", standalone_mode=False)
+    except TunewiseError as error:
+        print(f"tunewise: {error}", file=sys.stderr)
+        return error.exit_status
+    except (KeyboardInterrupt, typer.Abort):
+        again = " ".join(["tunewise", *arguments])
+        print(
+            f"\ntunewise: stopped. What was finished is kept; carry on with: {one_line(again)}",
+            file=sys.stderr,
+        )
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone, as with `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        shown = getattr(error, "show", None)
+        if shown is None:
+            raise
+        shown()  # a usage error, told by the command-line library in its own words
+        return int(getattr(error, "exit_code", 2))
+    return int(ended) if isinstance(ended, int) else 0
