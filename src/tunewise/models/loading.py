@@ -1,0 +1,104 @@
+"""A model folder becomes loaded weights and a tokenizer: safetensors only, no code of its own.
+
+Given a path, gives back transformers' objects, in evaluation mode and on the CPU; nothing is
+fetched. Knows nothing of names, sources or what the model is used for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tunewise.errors import ModelError, one_line
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+SAFELY = {"local_files_only": True, "trust_remote_code": False}
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Keep transformers' bars and warnings off the terminal for the length of a block."""
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """Return the tokenizer of a model folder.
+
+    Raises:
+        ModelError: it can't be read.
+    """
+    from transformers import AutoTokenizer
+
+    with _readable(folder, "tokenizer"), quiet_transformers():
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(str(folder), **SAFELY)
+    return tokenizer
+
+
+def load_encoder(folder: Path, dtype: torch.dtype | None = None) -> PreTrainedModel:
+    """Return the model without a head: it maps tokens to hidden states [rows, tokens, hidden].
+
+    Args:
+        folder: the model folder.
+        dtype: of the weights; left out: float32.
+
+    Raises:
+        ModelError: it can't be read.
+    """
+    import torch
+    from transformers import AutoModel
+
+    return _loaded(AutoModel, folder, dtype or torch.float32)
+
+
+def load_causal(folder: Path, dtype: torch.dtype | None = None) -> PreTrainedModel:
+    """Return the language model with its head: it maps tokens to logits [rows, tokens, vocab].
+
+    Args:
+        folder: the model folder.
+        dtype: of the weights; left out: bfloat16, in which small models are stored.
+
+    Raises:
+        ModelError: it can't be read.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    return _loaded(AutoModelForCausalLM, folder, dtype or torch.bfloat16)
+
+
+def _loaded(auto: Any, folder: Path, dtype: torch.dtype) -> PreTrainedModel:
+    with _readable(folder, "model"), quiet_transformers():
+        model: PreTrainedModel = auto.from_pretrained(
+            str(folder), dtype=dtype, use_safetensors=True, **SAFELY
+        )
+    return model.eval()
+
+
+@contextmanager
+def _readable(folder: Path, what: str) -> Iterator[None]:
+    """Turn what transformers and safetensors say of an unreadable folder into a ModelError."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise ModelError(
+            f"the {what} can't be loaded ({one_line(str(error), 300)})",
+            where=str(folder),
+            mend="Fetch or save the folder anew; tunewise reads what save_pretrained writes.",
+        ) from error
