@@ -17,7 +17,7 @@ from tunewise.progress import Progress, Silent, progress_for
 from tunewise.records import Example, Prediction, Scorecard, Verdict
 from tunewise.task.load import load_task
 from tunewise.task.settings import named
-from tunewise.workspace.folder import RunFolder, opened
+from tunewise.workspace.folder import RunFolder, opened, task_folder_of
 from tunewise.workspace.stages import trusted
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def load(folder: Path | str, candidate: str | None = None) -> Predictor:
     setup = Setup(
         labels=load_labels(files),
         seed=task.seed,
-        task_folder=files.path.absolute().parent.parent,
+        task_folder=task_folder_of(files),
         instruction=task.instruction,
     )
     fitted = made(entry.kind, entry.settings, setup).load(files.candidate(name).path)

@@ -72,7 +72,7 @@ def run(task_file: Path, progress: Progress, runs: Path | None = None) -> RunFol
     task_folder = task_file.absolute().parent
     path = (runs or task_folder / "runs") / task.task
     with held(path):
-        folder = made(path, task.task)
+        folder = made(path, task.task, task_folder)
         _describe(folder, task_file)
         dataset, splits = _data(folder, task, task_folder, progress)
         work = _Work(folder, task, task_folder, dataset, splits, progress)

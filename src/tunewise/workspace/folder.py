@@ -135,8 +135,13 @@ def opened(path: Path) -> RunFolder:
     return folder
 
 
-def made(path: Path, task_name: str) -> RunFolder:
+def made(path: Path, task_name: str, task_folder: Path) -> RunFolder:
     """Return the run folder at `path`, made if it isn't there.
+
+    Args:
+        path: of the run folder.
+        task_name: the task's own.
+        task_folder: where task.yaml stands, from which the user's relative paths start.
 
     Raises:
         RunFolderError: the folder is there and isn't a run folder, or another version's.
@@ -144,19 +149,32 @@ def made(path: Path, task_name: str) -> RunFolder:
     folder = RunFolder(path)
     if path.exists() and not path.is_dir():
         raise RunFolderError("this is a file, not a folder", where=str(path))
+    about = {
+        "format": FORMAT,
+        "tunewise": __version__,
+        "task": task_name,
+        "task_folder": str(task_folder.absolute()),
+    }
     if folder.about.exists():
         _check_format(folder)
+        if read_json(folder.about) != about:
+            write_json(folder.about, about)
         return folder
-    strangers = [p.name for p in path.iterdir() if p.name != "lock"] if path.exists() else []
-    if any(not name.startswith(".") for name in strangers):
+    inside = path.iterdir() if path.exists() else ()
+    strangers = sorted(p.name for p in inside if p.name != "lock" and p.name[0] != ".")
+    if strangers:
         raise RunFolderError(
-            f"the folder holds other things ('{sorted(strangers)[0]}') and is no run folder",
+            f"the folder holds other things ('{strangers[0]}') and is no run folder",
             where=str(path),
             mend="Name another with --runs, or move them away.",
         )
-    about = {"format": FORMAT, "tunewise": __version__, "task": task_name}
     write_json(folder.about, about)
     return folder
+
+
+def task_folder_of(folder: RunFolder) -> Path:
+    """Return where the run's task.yaml stood when it was last run."""
+    return Path(read_json(folder.about)["task_folder"])
 
 
 def _check_format(folder: RunFolder) -> None:
