@@ -144,9 +144,9 @@ def checked_kind(path: Path, shown: str) -> Kind:
         ModelError: no config, no safetensors, no tokenizer, or code of its own.
     """
     config = _json_of(path / "config.json", shown)
-    _refuse_code(config, shown)
+    refuse_code(config, shown)
     if (path / "tokenizer_config.json").exists():
-        _refuse_code(_json_of(path / "tokenizer_config.json", shown), shown)
+        refuse_code(_json_of(path / "tokenizer_config.json", shown), shown)
     if not any(path.glob("*.safetensors")):
         raise ModelError(_without_safetensors(path), where=shown, mend=TO_SAFETENSORS)
     if not any((path / name).exists() for name in NAMES if name not in NAMES[:2]):
@@ -177,7 +177,8 @@ def kind_in(config: dict[str, Any]) -> Kind:
     return "causal" if writes else "encoder"
 
 
-def _refuse_code(config: dict[str, Any], shown: str) -> None:
+def refuse_code(config: dict[str, Any], shown: str) -> None:
+    """Raise ModelError if a config names Python code that comes with the model."""
     if config.get("auto_map"):
         raise ModelError(
             "the model brings Python code of its own, which tunewise never runs",
