@@ -1,0 +1,225 @@
+"""A trial: one candidate carried through its stages: fit, answer, score.
+
+Given what the run's stages share (Work) and a candidate's entry in the task, leaves settings,
+predictions, timings and scorecards in the candidate's folder. Knows nothing of other candidates
+or of the verdict.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from tunewise.candidates import FAMILIES, Candidate, Fitted, Setup, candidate
+from tunewise.evaluation.score import scorecard
+from tunewise.files import file_sha256, read_record, read_records, write_json, write_jsonl
+from tunewise.progress import Progress, clock
+from tunewise.records import Dataset, Example, Prediction, Split, Splits, Timing
+from tunewise.task.settings import Entry, Task
+from tunewise.workspace.folder import RunFolder
+from tunewise.workspace.stages import record_of, run_stage
+
+FIT_VERSION = 1  # each rises when its stage would leave something else for the same inputs
+ANSWERS_VERSION = 1
+SCORES_VERSION = 1
+
+TIMED_REQUESTS = 40  # single requests timed for p50 and p95
+TIMED_SECONDS = 20.0  # no more of them after this long
+WARM_UP_REQUESTS = 3
+
+
+@dataclass(frozen=True)
+class Work:
+    """What every stage of a run shares."""
+
+    folder: RunFolder
+    task: Task
+    task_folder: Path
+    dataset: Dataset
+    splits: Splits
+    models: dict[str, str]
+    progress: Progress
+
+    @cached_property
+    def by_id(self) -> dict[str, Example]:
+        """All examples by their ids."""
+        return {example.id: example for example in self.dataset.examples}
+
+    def rows(self, side: Split) -> list[Example]:
+        """Return the examples on one side of the split."""
+        return [self.by_id[i] for i in getattr(self.splits, side)]
+
+    def part(self, side: Split, entry: Entry) -> tuple[list[Example], str | None]:
+        """Return the rows on which a candidate is judged, and how they were chosen if not all.
+
+        A part is the rows with the lowest hashes, so that smaller parts lie inside larger ones
+        and any two candidates share the smaller one's rows.
+        """
+        rows = self.rows(side)
+        most = getattr(entry.settings, f"{side}_rows", None)
+        if most is None or most >= len(rows):
+            return rows, None
+        kept = {e.id for e in sorted(rows, key=lambda e: _lot(e.id, side, self.task.seed))[:most]}
+        part = [row for row in rows if row.id in kept]
+        return part, f"{most:,} of the {len(rows):,} {side} rows, drawn at random by hash"
+
+
+def _lot(row_id: str, side: Split, seed: int) -> str:
+    return hashlib.sha256(f"{side} {seed} {row_id}".encode()).hexdigest()
+
+
+class Trial:
+    """One candidate on its way through the stages; the fitted model is loaded only if needed."""
+
+    def __init__(self, work: Work, name: str, entry: Entry) -> None:
+        self.work, self.name, self.entry = work, name, entry
+        self.files = work.folder.candidate(name)
+        self.fitted: Fitted | None = None
+        setup = Setup(
+            labels=work.dataset.labels,
+            seed=work.task.seed,
+            task_folder=work.task_folder,
+            instruction=work.task.instruction,
+        )
+        self.setup = setup
+        self.candidate: Candidate = candidate(entry.kind, entry.settings, setup)
+
+    def close(self) -> None:
+        """Let go of the model before the next one is loaded."""
+        self.fitted = None
+        gc.collect()
+
+    def fit(self) -> None:
+        """Fit, unless it was done with the same settings, rows and models."""
+        work, splits = self.work, self.work.splits
+        inputs = {
+            "settings": {"kind": self.entry.kind, **self.entry.settings.model_dump(mode="json")},
+            "rows": [splits.train, splits.validation],
+            "labels": work.dataset.labels,
+            "seed": self.setup.seed,
+            "instruction": self.setup.instruction,
+            "models": [work.models[name] for name in models_of(self.entry)],
+            "outside": self._outside_files(),
+        }
+        began = time.monotonic()
+        fresh = run_stage(
+            work.folder,
+            f"{self.name}.fit",
+            version=FIT_VERSION,
+            inputs=inputs,
+            work=self._fitted_files,
+            scratch=self.files.path,
+        )
+        if fresh:
+            work.progress.line(f"{self.name}: fitted in {clock(time.monotonic() - began)}.")
+
+    def _fitted_files(self) -> list[Path]:
+        work = self.work
+        self.files.path.mkdir(parents=True, exist_ok=True)
+        self.fitted = self.candidate.fit(
+            work.rows("train"), work.rows("validation"), self.files.path, work.progress
+        )
+        return sorted(p for p in self.files.path.rglob("*") if p.is_file())
+
+    def answer(self, side: Split) -> None:
+        """Answer and score the rows of one side, unless that was done with the same model."""
+        work, files = self.work, self.files
+        rows, part = work.part(side, self.entry)
+        fit = record_of(work.folder, f"{self.name}.fit")
+        assert fit is not None, "fit comes before answer"
+        run_stage(
+            work.folder,
+            f"{self.name}.answers.{side}",
+            version=ANSWERS_VERSION,
+            inputs={
+                "fit": [fit.fingerprint, fit.outputs],
+                "rows": [[row.id, row.input] for row in rows],
+                "outside": self._outside_files(),
+            },
+            work=lambda: self._answer_files(side, rows),
+        )
+        run_stage(
+            work.folder,
+            f"{self.name}.score.{side}",
+            version=SCORES_VERSION,
+            inputs={
+                "answers": file_sha256(files.predictions(side)),
+                "timing": file_sha256(files.timing(side)),
+                "targets": [row.target for row in rows],
+                "part": part,
+            },
+            work=lambda: self._score_files(side, rows, part, fit.seconds),
+        )
+
+    def _answer_files(self, side: Split, rows: Sequence[Example]) -> list[Path]:
+        if self.fitted is None:
+            self.fitted = self.candidate.load(self.files.path)
+        blind = [_without_target(row) for row in rows]
+        began = time.perf_counter()
+        predictions = self.fitted.predict(blind, self.work.progress) if blind else []
+        seconds = time.perf_counter() - began
+        latencies = _latencies(self.fitted, blind, self.work.progress) if side == "test" else ()
+        write_jsonl(self.files.predictions(side), predictions)
+        write_json(self.files.timing(side), Timing(len(rows), seconds, latencies))
+        return [self.files.predictions(side), self.files.timing(side)]
+
+    def _score_files(
+        self, side: Split, rows: Sequence[Example], part: str | None, fit_seconds: float
+    ) -> list[Path]:
+        timing = read_record(self.files.timing(side), Timing)
+        card = scorecard(
+            candidate=self.name,
+            kind=self.entry.kind,
+            family=FAMILIES[self.entry.kind],
+            split=side,
+            examples=rows,
+            predictions=read_records(self.files.predictions(side), Prediction),
+            labels=self.work.dataset.labels,
+            timing=timing,
+            part=part,
+            fit_seconds=fit_seconds,
+        )
+        write_json(self.files.scorecard(side), card)
+        return [self.files.scorecard(side)]
+
+    def _outside_files(self) -> dict[str, object]:
+        """Return what else an existing system's answers depend on, as far as it can be known."""
+        settings, found = self.entry.settings, dict[str, object]()
+        for word in (getattr(settings, "file", None), *(getattr(settings, "command", None) or ())):
+            if word is not None and (self.work.task_folder / word).is_file():
+                found[word] = file_sha256(self.work.task_folder / word)
+        if getattr(settings, "column", None) is not None:
+            found["column"] = [e.columns.get(settings.column) for e in self.work.dataset.examples]  # type: ignore[attr-defined]
+        return found
+
+
+def models_of(entry: Entry) -> list[str]:
+    """Return the names of the models that a candidate's settings ask for."""
+    names = (getattr(entry.settings, key, None) for key in ("model", "retriever"))
+    return [name for name in names if name is not None]
+
+
+def _without_target(row: Example) -> Example:
+    """Return the row as a candidate may see it when it is judged."""
+    return Example(row.id, row.input, "", row.row, row.source, row.columns, row.group)
+
+
+def _latencies(fitted: Fitted, rows: Sequence[Example], progress: Progress) -> tuple[float, ...]:
+    """Return wall seconds of single requests, after warm-up; none where a look-up answers."""
+    if not getattr(fitted, "timed", True) or not rows:
+        return ()
+    for row in rows[:WARM_UP_REQUESTS]:
+        fitted.predict([row], progress)
+    found: list[float] = []
+    for row in rows[:TIMED_REQUESTS]:
+        began = time.perf_counter()
+        fitted.predict([row], progress)
+        found.append(time.perf_counter() - began)
+        if sum(found) > TIMED_SECONDS:
+            break
+    return tuple(found)
