@@ -85,12 +85,13 @@ def run(task_file: Path, progress: Progress, runs: Path | None = None) -> RunFol
 
 @contextlib.contextmanager
 def _nothing_left_of_a_false_start(path: Path) -> Iterator[None]:
-    """Delete a run folder that this call made and in which no stage was finished."""
+    """Delete a run folder that this call made and in which no candidate's stage was finished."""
     known = path.exists()
     try:
         yield
     except TunewiseError:
-        if not known and not any((path / "stages").glob("*.json")):
+        done = {p.name for p in (path / "stages").glob("*.json") if ".begun." not in p.name}
+        if not known and done <= {"data.json"}:
             shutil.rmtree(path, ignore_errors=True)
             with contextlib.suppress(OSError):
                 path.parent.rmdir()  # 'runs', when nothing else is in it
