@@ -52,7 +52,7 @@ def status(arguments: list[str]) -> int:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     command = typer.main.get_command(app)
     try:
-        ended = command.main(args=arguments, prog_name="tunewise", standalone_mode=False)
+        code = command.main(args=arguments, prog_name="tunewise", standalone_mode=False)
     except TunewiseError as error:
         print(f"tunewise: {error}", file=sys.stderr)
         return error.exit_status
@@ -63,13 +63,14 @@ def status(arguments: list[str]) -> int:
             file=sys.stderr,
         )
         return 130
-    except BrokenPipeError:  # the reader of our output has gone, as with `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except SystemExit as ended:
+        if not isinstance(ended.__context__, BrokenPipeError):
+            raise
+        return 0  # the reader of our output has gone, as with `| head`
     except Exception as error:
         shown = getattr(error, "show", None)
         if shown is None:
             raise
         shown()  # a usage error, told by the command-line library in its own words
         return int(getattr(error, "exit_code", 2))
-    return int(ended) if isinstance(ended, int) else 0
+    return code if isinstance(code, int) else 0
