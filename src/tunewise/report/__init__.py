@@ -1,0 +1,1 @@
+"""run folder -> one HTML file (build), a model card, and the verdict on a terminal."""

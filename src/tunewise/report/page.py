@@ -1,0 +1,230 @@
+"""Evidence -> report.html: one self-contained page without scripts or requests.
+
+Every string is made visible (text.shown) and escaped on its way into the template, so nothing a
+row, label or name holds can become markup. Knows nothing of files.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import statistics
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import jinja2
+from markupsafe import Markup, escape
+
+from tunewise import __version__
+from tunewise.records import Finding, LabelFigures, LeftOut
+from tunewise.report import figures, plots, samples, text
+from tunewise.report.gather import SIDES, Evidence, Judged
+
+LONGEST_SETTINGS = 20_000  # characters of a candidate's settings that are shown
+MOST_PLACES = 8  # rows named beside a finding
+
+DECISIONS = {
+    "tune": "Tune",
+    "prompt": "Prompt",
+    "keep": "Keep what you have",
+    "not enough evidence": "Not enough evidence",
+}
+FAMILIES = {"floor": "Floor", "keep": "Keep", "prompt": "Prompt", "tune": "Tune"}
+KINDS = {
+    "majority": "always the most frequent label",
+    "existing": "what you have today",
+    "probe": "a classifier on a frozen encoder",
+    "prompt": "a prompted language model",
+    "encoder": "a fine-tuned encoder",
+}
+MACHINE = {
+    "python": "Python",
+    "system": "System",
+    "processor": "Processor",
+    "cores": "Cores",
+    "memory_gb": "Memory, GB",
+}
+SEVERITIES = ("error", "warning", "note")
+
+
+@dataclass(frozen=True)
+class SideSummary:
+    """Rows on one side: how many, of how many labels, and their texts' lengths in characters."""
+
+    side: str
+    rows: int
+    share: float
+    labels: int
+    shortest: int | None
+    median: float | None
+    longest: int | None
+
+
+@dataclass(frozen=True)
+class LabelRow:
+    """How the leader does on one label, and how many rows it had to learn from."""
+
+    figures: LabelFigures
+    train_rows: int
+
+
+@dataclass(frozen=True)
+class LeftOutGroup:
+    """Rows left out for one reason."""
+
+    reason: str
+    count: int
+    places: tuple[str, ...]
+
+
+def page(evidence: Evidence) -> str:
+    """Return the report as HTML; the same evidence gives the same bytes."""
+    leader, other = samples.leader(evidence), samples.runner_up(evidence)
+    metric = evidence.verdict.metric
+    limit = evidence.task.decide.max_latency_ms
+    drawn = plots.worth_drawing(evidence.judged, metric)
+    train = Counter(row.target for row in evidence.rows("train"))
+    labels = evidence.dataset.labels
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            e=evidence,
+            verdict=evidence.verdict,
+            decision=DECISIONS[evidence.verdict.decision],
+            metrics=_metrics(evidence),
+            metric=metric,
+            leader=leader,
+            other=other,
+            test_rows=len(evidence.splits.test),
+            has_cost=any(one.card.cost_per_1000 is not None for one in evidence.judged),
+            dots=plots.dot_plot(drawn, metric),
+            scatter=plots.scatter(drawn, metric, limit / 1000 if limit else None),
+            not_drawn=[one for one in evidence.judged if one not in drawn],
+            pairs=samples.worst_pairs(leader) if leader else [],
+            matrix=samples.confusion(evidence, leader) if leader else None,
+            errors=samples.errors_of(evidence, leader) if leader else None,
+            differences=samples.differences(evidence, leader, other) if leader and other else [],
+            label_rows=_label_rows(leader, train) if leader else [],
+            sides=_sides(evidence),
+            lengths=plots.length_bars([len(e.input) for e in evidence.dataset.examples]),
+            balance=plots.balance_bars([train[label] for label in labels], labels),
+            train_counts=sorted(((train[label], label) for label in labels), reverse=True),
+            findings=_findings(evidence),
+            left_out=_left_out(evidence.dataset.left_out),
+            settings={one.name: _settings(one) for one in evidence.judged},
+            version=__version__,
+        )
+    )
+
+
+def _metrics(evidence: Evidence) -> list[str]:
+    """Return all metrics, the verdict's first."""
+    first = evidence.verdict.metric
+    known = {metric for one in evidence.judged for metric in one.card.metrics}
+    return [first, *sorted(known - {first})]
+
+
+def _label_rows(leader: Judged, train: Counter[str]) -> list[LabelRow]:
+    """Return the leader's figures by label, the worst first; labels without test rows last."""
+    ordered = sorted(leader.card.labels, key=lambda f: (f.support == 0, f.f1, -f.support, f.label))
+    return [LabelRow(f, train[f.label]) for f in ordered]
+
+
+def _sides(evidence: Evidence) -> list[SideSummary]:
+    whole = sum(len(getattr(evidence.splits, side)) for side in SIDES)
+    found = []
+    for side in SIDES:
+        rows = evidence.rows(side)
+        lengths = [len(row.input) for row in rows]
+        found.append(
+            SideSummary(
+                side=side,
+                rows=len(rows),
+                share=len(rows) / whole,
+                labels=len({row.target for row in rows}),
+                shortest=min(lengths, default=None),
+                median=statistics.median(lengths) if lengths else None,
+                longest=max(lengths, default=None),
+            )
+        )
+    return found
+
+
+def _findings(evidence: Evidence) -> list[Finding]:
+    return sorted(evidence.findings, key=lambda f: (SEVERITIES.index(f.severity), f.check))
+
+
+def _left_out(rows: tuple[LeftOut, ...]) -> list[LeftOutGroup]:
+    by_reason: dict[str, list[str]] = {}
+    for row in rows:
+        by_reason.setdefault(row.reason, []).append(f"{row.source}:{row.row}")
+    groups = [LeftOutGroup(reason, len(p), tuple(p)) for reason, p in by_reason.items()]
+    return sorted(groups, key=lambda group: (-group.count, group.reason))
+
+
+def _settings(one: Judged) -> str:
+    whole = json.dumps(one.settings, indent=2, ensure_ascii=False)
+    return text.shortened(whole, LONGEST_SETTINGS)
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("tunewise.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=_finalized,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    for name in ("share", "share_range", "points", "points_range", "plain_points", "p_value"):
+        environment.filters[name] = getattr(figures, name)
+    environment.filters |= {
+        "number": figures.count,
+        "counted": figures.counted,
+        "quantity": figures.quantity,
+        "duration": figures.duration,
+        "fit_time": figures.fit_time,
+        "dollars": figures.dollars,
+        "metric_name": figures.metric_name,
+        "rows_of": figures.rows_of,
+        "user_text": _user_text,
+        "user_label": _user_label,
+        "places": _places,
+    }
+    environment.globals |= {"FAMILIES": FAMILIES, "KINDS": KINDS, "MACHINE": MACHINE}
+    return environment
+
+
+def _finalized(value: Any) -> Any:
+    """Make every plain string visible and every unknown a dash, before it is escaped."""
+    if value is None:
+        return figures.UNKNOWN
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return text.shown(value)
+    if isinstance(value, float):  # a place on a drawing; figures are spelled by the filters
+        return f"{value:.2f}".rstrip("0").rstrip(".")
+    return value
+
+
+def _user_text(value: str) -> Markup:
+    """Return a row's text, isolated from the direction of what is around it."""
+    return Markup('<bdi dir="auto">{}</bdi>').format(text.shortened(text.shown(value)))
+
+
+def _user_label(value: str) -> Markup:
+    """Return a label or file name on one line that may break after '_', '/' and '.'."""
+    whole = escape(text.one_line(value))
+    for mark in ("_", "/", "."):
+        whole = whole.replace(mark, Markup("{}<wbr>").format(mark))
+    return Markup('<bdi dir="auto">{}</bdi>').format(whole)
+
+
+def _places(places: tuple[str, ...]) -> str:
+    """Return 'file:row' of the first few rows, and how many more there are."""
+    shown = ", ".join(text.one_line(place) for place in places[:MOST_PLACES])
+    more = len(places) - MOST_PLACES
+    return f"{shown} and {more:,} more" if more > 0 else shown
