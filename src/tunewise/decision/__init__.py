@@ -1,0 +1,1 @@
+"""Scorecards and what the user asked for -> a Verdict (decide)."""

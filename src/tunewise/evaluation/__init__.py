@@ -1,0 +1,1 @@
+"""Predictions -> Scorecards (score), and paired Comparisons of two candidates (compare)."""

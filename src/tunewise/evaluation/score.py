@@ -1,0 +1,184 @@
+"""Predictions on one side of the split -> a Scorecard.
+
+Given rows, one candidate's predictions and its timing, gives accuracy and macro F1 with their
+intervals, the figures of each label, the confused pairs, speed and cost. Knows nothing of other
+candidates, of what is wanted, or of files.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from tunewise.errors import DataError
+from tunewise.evaluation.answers import Answers, matched
+from tunewise.evaluation.f1 import MacroF1, cells
+from tunewise.evaluation.proportion import share
+from tunewise.evaluation.resampling import RESAMPLES, bca_interval, bootstrapped
+from tunewise.records import (
+    ConfusedPair,
+    Example,
+    Family,
+    Interval,
+    LabelFigures,
+    Prediction,
+    Scorecard,
+    Split,
+    Timing,
+)
+
+PAIRS_KEPT = 100  # confused pairs on a scorecard; answers that are no label are kept besides
+IDS_KEPT = 5  # rows named for each pair
+SEED = 0  # of the resamples: the same rows and answers give the same scorecard
+
+
+def scorecard(
+    *,
+    candidate: str,
+    kind: str,
+    family: Family,
+    split: Split,
+    examples: Sequence[Example],
+    predictions: Sequence[Prediction],
+    labels: Sequence[str],
+    timing: Timing | None,
+    part: str | None,
+    fit_seconds: float | None,
+) -> Scorecard:
+    """Return how one candidate did on the given rows.
+
+    An answer that is no legal label counts as wrong and stands among the confused pairs. Macro F1
+    is the mean over the labels that occur among the rows' targets.
+
+    Args:
+        candidate: its name.
+        kind: of candidate, such as 'encoder'.
+        family: floor, keep, prompt or tune.
+        split: the side the rows are on.
+        examples: the rows, with their targets.
+        predictions: one for each row, in any order.
+        labels: all legal labels.
+        timing: how long answering took; None if not measured.
+        part: how the rows were chosen when they aren't all of the side's.
+        fit_seconds: wall time of fitting; None if not measured.
+
+    Raises:
+        DataError: rows, predictions or times that can't be or don't fit together.
+    """
+    answers = matched(candidate, examples, predictions, labels)
+    latencies = _times(candidate, timing)
+    p50, p95 = np.percentile(latencies, [50, 95]) if latencies else (None, None)
+    batched = timing is not None and timing.rows > 0 and timing.seconds > 0
+    return Scorecard(
+        candidate=candidate,
+        kind=kind,
+        family=family,
+        split=split,
+        rows=len(answers.ids),
+        metrics={"accuracy": accuracy(answers), "macro_f1": macro_f1_interval(answers)},
+        labels=label_figures(answers),
+        confused=confused_pairs(answers),
+        part=part,
+        latency_p50=None if p50 is None else float(p50),
+        latency_p95=None if p95 is None else float(p95),
+        rows_per_second=timing.rows / timing.seconds if timing is not None and batched else None,
+        tokens_per_request=_tokens_per_request(answers.predictions),
+        fit_seconds=fit_seconds,
+        cost_per_1000=_cost_per_1000(answers.predictions),
+    )
+
+
+def accuracy(answers: Answers) -> Interval:
+    """Return the share of rows answered right, with an exact interval."""
+    return share(int(answers.right.sum()), len(answers.ids))
+
+
+def macro_f1_interval(answers: Answers, resamples: int = RESAMPLES, seed: int = SEED) -> Interval:
+    """Return macro F1 over the targets' labels, with a BCa bootstrap interval.
+
+    Where no resample differs from the rows (all are right, or all wrong), the bootstrap would
+    claim certainty; the exact interval of accuracy stands in, and the method says so.
+    """
+    found = cells(answers.targets, answers.answers, words=len(answers.words))
+    statistic = MacroF1(found)
+    value = float(statistic(found.counts[None, :].astype(np.float64))[0])
+    values = bootstrapped(statistic, found.counts, seed, resamples)
+    if np.ptp(values) < 1e-12:
+        exact = accuracy(answers)
+        low, high = min(value, exact.low), max(value, exact.high)
+        return Interval(value, low, high, "as accuracy, since no resample differs")
+    low, high = bca_interval(statistic, found.counts, values)
+    method = f"BCa bootstrap, {resamples:,} resamples of the rows"
+    return Interval(value, min(low, value), max(high, value), method)
+
+
+def label_figures(answers: Answers) -> tuple[LabelFigures, ...]:
+    """Return precision, recall and F1 of each legal label; 0 where there is nothing to divide."""
+    words = len(answers.words)
+    support = np.bincount(answers.targets, minlength=words)
+    predicted = np.bincount(answers.answers, minlength=words)
+    hits = np.bincount(answers.targets[answers.right], minlength=words)
+    return tuple(
+        LabelFigures(
+            label=answers.words[i],
+            support=int(support[i]),
+            predicted=int(predicted[i]),
+            precision=float(hits[i] / predicted[i]) if predicted[i] else 0.0,
+            recall=float(hits[i] / support[i]) if support[i] else 0.0,
+            f1=float(2 * hits[i] / (support[i] + predicted[i])) if hits[i] else 0.0,
+        )
+        for i in range(answers.legal)
+    )
+
+
+def confused_pairs(answers: Answers) -> tuple[ConfusedPair, ...]:
+    """Return what was taken for what, the most frequent first, with the ids of some rows."""
+    rows: dict[tuple[int, int], list[str]] = {}
+    for number in np.flatnonzero(~answers.right):
+        pair = int(answers.targets[number]), int(answers.answers[number])
+        rows.setdefault(pair, []).append(answers.ids[number])
+    ranked = sorted(rows, key=lambda pair: (-len(rows[pair]), pair))
+    kept = [
+        pair for place, pair in enumerate(ranked) if place < PAIRS_KEPT or pair[1] >= answers.legal
+    ]
+    return tuple(
+        ConfusedPair(
+            target=answers.words[pair[0]],
+            answer=answers.words[pair[1]],
+            count=len(rows[pair]),
+            rows=tuple(rows[pair][:IDS_KEPT]),
+        )
+        for pair in kept
+    )
+
+
+def _times(candidate: str, timing: Timing | None) -> tuple[float, ...]:
+    """Return the single requests' seconds, refusing times that can't be."""
+    if timing is None:
+        return ()
+    for seconds in (timing.seconds, *timing.latencies):
+        if not (math.isfinite(seconds) and seconds >= 0):
+            raise DataError(
+                f"a time of {seconds} seconds can't be",
+                where=candidate,
+                mend="Its timing file was damaged; run the task again without it.",
+            )
+    return timing.latencies
+
+
+def _tokens_per_request(predictions: Sequence[Prediction]) -> float | None:
+    """Return the mean of tokens read and written; None unless every prediction knows some."""
+    known = [
+        (p.prompt_tokens or 0) + (p.completion_tokens or 0)
+        for p in predictions
+        if p.prompt_tokens is not None or p.completion_tokens is not None
+    ]
+    return float(np.mean(known)) if len(known) == len(predictions) else None
+
+
+def _cost_per_1000(predictions: Sequence[Prediction]) -> float | None:
+    """Return US dollars per 1,000 requests; None unless every prediction has a cost."""
+    known = [p.cost for p in predictions if p.cost is not None]
+    return 1000 * float(np.mean(known)) if len(known) == len(predictions) else None
