@@ -1,0 +1,1 @@
+"""Examples and a base model become weights, on transformers.Trainer: see fit.tuned."""

@@ -1,0 +1,247 @@
+"""A fine-tuned encoder: all its weights, or a LoRA adapter, with a classification head.
+
+Given labelled examples, leaves in its folder either `model/` (the whole encoder as
+save_pretrained writes it, its tokenizer and head.safetensors: nothing else is needed to answer)
+or, for LoRA, `adapter/` (as PEFT writes it, tokenizer and head beside it; the base model is
+resolved again), `training.json` with the curves, and settings.json. The training itself is in
+tunewise.training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, PeftModel, TaskType, get_peft_model
+
+from tunewise.candidates import Setup
+from tunewise.engines.precision import fastest_dtype
+from tunewise.errors import ModelError, RunFolderError
+from tunewise.files import folder_written_whole, read_json, write_json
+from tunewise.models.loading import load_encoder, load_tokenizer, quiet_transformers
+from tunewise.models.resolve import ModelFolder, resolve
+from tunewise.progress import Progress, Silent, showing
+from tunewise.records import Example, Prediction
+from tunewise.task.settings import EncoderSettings, LoraSettings
+from tunewise.training.arguments import Arguments, effective, lora_settings
+from tunewise.training.batches import Padding, batches_by_length, tokenised
+from tunewise.training.checkpoints import delete_checkpoints
+from tunewise.training.classifier import EncoderClassifier, save_classifier, with_head
+from tunewise.training.fit import Job, Texts, Tuned, device, tuned
+from tunewise.training.preflight import check_target_modules
+
+
+class Encoder:
+    """The candidate `encoder`."""
+
+    def __init__(self, settings: EncoderSettings, setup: Setup) -> None:
+        self.settings, self.setup = settings, setup
+
+    def fit(
+        self,
+        train: Sequence[Example],
+        validation: Sequence[Example],
+        folder: Path,
+        progress: Progress,
+    ) -> FittedEncoder:
+        """Fine-tune on `train`, keep the epoch that is best on `validation`.
+
+        Raises:
+            ModelError: the model isn't an encoder that can be tuned.
+            DataError, DiskFull, TaskFileError, BadInput: see tunewise.training.
+        """
+        base = resolve(self.settings.model, progress, task_folder=self.setup.task_folder)
+        if base.kind != "encoder":
+            raise ModelError(
+                f"'{self.settings.model}' is a language model, not an encoder",
+                where=f"encoder: {self.settings.model}",
+                mend="Use it under prompt, or name an encoder such as 'minilm-l6'.",
+            )
+        tokenizer, encoder = load_tokenizer(base.path), load_encoder(base.path)
+        arguments = effective(
+            self.settings,
+            rows=len(train),
+            parameters=encoder.num_parameters(),
+            max_length=min(self.settings.max_length, longest_input(encoder, tokenizer)),
+            bf16=computes_in_bf16(self.settings.bf16),
+            seed=self.setup.seed,
+        )
+        job = Job(
+            train=self._texts(train),
+            validation=self._texts(validation),
+            labels=self.setup.labels,
+            arguments=arguments,
+            folder=folder,
+            model_fingerprint=base.fingerprint,
+            where=f"encoder: {self.settings.model}",
+        )
+        encoder = prepared_encoder(encoder, lora_settings(self.settings), job.where)
+        done = tuned(encoder, tokenizer, job, progress)
+        kind = "model" if arguments.lora is None else "adapter"
+        with folder_written_whole(folder / kind) as temporary:
+            save_classifier(done.model, tokenizer, self.setup.labels, temporary)
+        self._write_records(folder, base, arguments, done)
+        delete_checkpoints(folder)
+        return self.load(folder)
+
+    def load(self, folder: Path) -> FittedEncoder:
+        """Return the encoder that `fit` left in `folder`.
+
+        Raises:
+            RunFolderError: the base model of an adapter isn't the one it was trained on.
+        """
+        about = read_json(folder / "settings.json")
+        if about["training"]["lora"] is None:
+            place = folder / "model"
+            encoder = load_encoder(place)
+        else:
+            place = folder / "adapter"
+            encoder = self._adapted(about, place)
+        dtype = getattr(torch, about["answering"]["dtype"])
+        if dtype is torch.bfloat16 and fastest_dtype(device()) is not dtype:
+            dtype = torch.float32  # the machine that answers may not be the one that trained
+        return FittedEncoder(
+            with_head(encoder, place),
+            load_tokenizer(place),
+            answering_order(about["labels"], self.setup.labels, folder),
+            max_length=about["training"]["max_length"],
+            dtype=dtype,
+        )
+
+    def _adapted(self, about: dict[str, Any], place: Path) -> Any:
+        base = resolve(about["model"]["name"], Silent(), task_folder=self.setup.task_folder)
+        if base.fingerprint != about["model"]["fingerprint"]:
+            raise RunFolderError(
+                f"the model '{base.name}' isn't the one that this adapter was trained on",
+                where=str(place),
+                mend="Bring back the model as it was, or run the task again.",
+            )
+        with quiet_transformers():
+            adapted = PeftModel.from_pretrained(load_encoder(base.path), str(place))
+        return adapted.merge_and_unload()
+
+    def _texts(self, examples: Sequence[Example]) -> Texts:
+        index = {label: i for i, label in enumerate(self.setup.labels)}
+        return Texts([e.input for e in examples], [index[e.target] for e in examples])
+
+    def _write_records(
+        self, folder: Path, base: ModelFolder, arguments: Arguments, done: Tuned
+    ) -> None:
+        write_json(folder / "training.json", {"curve": done.curve})
+        key = f"validation_{arguments.metric}"
+        write_json(
+            folder / "settings.json",
+            {
+                "kind": "encoder",
+                "model": {
+                    "name": base.name,
+                    "source": base.source,
+                    "licence": base.licence,
+                    "fingerprint": base.fingerprint,
+                },
+                "training": asdict(arguments),
+                "chosen_epoch": done.chosen_epoch,
+                key: [entry[key] for entry in done.curve if key in entry],
+                "trainable_parameters": done.trainable_parameters,
+                "total_parameters": done.total_parameters,
+                "examples_per_second": done.examples_per_second,
+                "cut_texts": done.cut_texts,
+                "answering": {"dtype": str(fastest_dtype(device())).removeprefix("torch.")},
+                "labels": list(self.setup.labels),
+            },
+        )
+
+
+class FittedEncoder:
+    """A fine-tuned encoder that answers.
+
+    Args:
+        model: the classifier, in float32.
+        tokenizer: its tokenizer.
+        order: for each label of the task, its place in the classifier's logits.
+        max_length: tokens read of each text.
+        dtype: in which the encoder computes; the head always does in float32.
+    """
+
+    def __init__(
+        self,
+        model: EncoderClassifier,
+        tokenizer: Any,
+        order: dict[str, int],
+        *,
+        max_length: int,
+        dtype: torch.dtype,
+    ) -> None:
+        self.model = model.to(device()).eval()
+        self.model.encoder.to(dtype)
+        self.tokenizer, self.max_length = tokenizer, max_length
+        self.labels, self.order = list(order), list(order.values())
+        self.padding = Padding(tokenizer.pad_token_id or 0)
+
+    def predict(self, examples: Sequence[Example], progress: Progress) -> list[Prediction]:
+        """Return one prediction per example, with the probability of each label."""
+        ids = tokenised(self.tokenizer, [e.input for e in examples], self.max_length).ids
+        found: list[Prediction | None] = [None] * len(examples)
+        with showing(progress, "Answering", len(examples)) as bar:
+            for rows in batches_by_length([len(row) for row in ids]):
+                scores = self._scores([ids[row] for row in rows])
+                for row, values in zip(rows, scores, strict=True):
+                    best = max(range(len(values)), key=values.__getitem__)
+                    found[row] = Prediction(
+                        id=examples[row].id,
+                        answer=self.labels[best],
+                        scores=tuple(values),
+                        prompt_tokens=len(ids[row]),
+                    )
+                bar.advance(len(rows))
+        return [prediction for prediction in found if prediction is not None]
+
+    def _scores(self, ids: Sequence[list[int]]) -> list[list[float]]:
+        """Return the probabilities [rows, labels] in the task's order."""
+        batch = {name: tensor.to(device()) for name, tensor in self.padding.padded(ids).items()}
+        with torch.inference_mode():
+            probabilities = self.model(**batch)["logits"].softmax(-1)
+        found: list[list[float]] = probabilities[:, self.order].tolist()
+        return found
+
+
+def prepared_encoder(encoder: Any, lora: LoraSettings | None, where: str) -> Any:
+    """Return the encoder as it is trained: with an adapter if asked for, and plain attention.
+
+    On a CPU and short texts, plain attention is faster than the fused kernel, see docs/encoder.md.
+    """
+    if device().type == "cpu":
+        encoder.set_attn_implementation("eager")
+    if lora is None:
+        return encoder
+    check_target_modules(encoder, lora.target_modules, where)
+    config = LoraConfig(task_type=TaskType.FEATURE_EXTRACTION, **lora.model_dump())
+    return get_peft_model(encoder, config)
+
+
+def longest_input(encoder: Any, tokenizer: Any) -> int:
+    """Return how many tokens the model can read at most."""
+    positions: int = encoder.config.max_position_embeddings
+    # RoBERTa counts positions from its padding token's number + 1, and so has that many fewer.
+    if hasattr(getattr(encoder, "embeddings", None), "padding_idx"):
+        positions -= encoder.embeddings.padding_idx + 1
+    return min(positions, int(tokenizer.model_max_length))
+
+
+def computes_in_bf16(wanted: bool | str) -> bool:
+    """Return whether to train in bfloat16: as the user says, or whichever is faster here."""
+    return wanted if isinstance(wanted, bool) else fastest_dtype(device()) is torch.bfloat16
+
+
+def answering_order(trained: list[str], task: Sequence[str], folder: Path) -> dict[str, int]:
+    """Return the place of each label of the task among those that were trained."""
+    if sorted(trained) != sorted(task):
+        raise RunFolderError(
+            "the labels aren't those that the model was trained on",
+            where=str(folder),
+            mend="Run the task again.",
+        )
+    return {label: trained.index(label) for label in task}

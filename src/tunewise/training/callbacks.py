@@ -1,0 +1,184 @@
+"""What happens beside a training's steps: the bar, the best weights, when to save or stop.
+
+Each class is a transformers.TrainerCallback with one concern. Knows nothing of how a checkpoint
+is written.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from tunewise.errors import BadInput
+from tunewise.progress import Bar
+
+BEST_FILE = "best.safetensors"
+EPOCH_SECONDS = 15.0  # no checkpoint at an epoch's end sooner than this after the last one
+STEP_SECONDS = 60.0  # one within the epoch when the last one is this old
+
+
+def trainable_state(model: nn.Module) -> dict[str, Tensor]:
+    """Return the parameters that are trained, by name."""
+    return {n: p.detach() for n, p in model.named_parameters() if p.requires_grad}
+
+
+class BestWeights(TrainerCallback):
+    """Keeps a copy of the weights of the best epoch, the earlier one where two are equal."""
+
+    def __init__(self, model: nn.Module, metric: str) -> None:
+        self.model, self.metric = model, metric
+        self.value: float | None = None
+        self.epoch: int | None = None
+        self.weights: dict[str, Tensor] = {}
+
+    def on_evaluate(
+        self,
+        _args: TrainingArguments,
+        state: TrainerState,
+        _control: TrainerControl,
+        metrics: dict[str, float],
+        **_: Any,
+    ) -> None:
+        """Compare the epoch that has just been evaluated with the best so far."""
+        value = metrics[f"eval_{self.metric}"]
+        if self.value is None or value > self.value:
+            self.value, self.epoch = value, round(state.epoch or 0)
+            self.weights = {n: w.cpu().clone() for n, w in trainable_state(self.model).items()}
+
+    def save(self, folder: Path) -> None:
+        """Write the best weights so far into a checkpoint, if there are any yet."""
+        if self.value is not None:
+            about = {"value": repr(self.value), "epoch": str(self.epoch)}
+            save_file(self.weights, str(folder / BEST_FILE), metadata=about)
+
+    def load(self, folder: Path) -> None:
+        """Read what `save` wrote."""
+        path = folder / BEST_FILE
+        if path.exists():
+            with safe_open(str(path), framework="pt") as file:
+                about = file.metadata()
+            self.value, self.epoch = float(about["value"]), int(about["epoch"])
+            self.weights = load_file(str(path))
+
+    def restore(self) -> None:
+        """Put the best weights into the model."""
+        parameters = dict(self.model.named_parameters())
+        for name, weights in self.weights.items():
+            parameters[name].data.copy_(weights)
+
+
+class Saving(TrainerCallback):
+    """Asks for checkpoints by the clock, so that they never cost more than a small share."""
+
+    def __init__(self, steps_per_epoch: int, epoch_seconds: float, step_seconds: float) -> None:
+        self.steps_per_epoch = steps_per_epoch
+        self.epoch_seconds, self.step_seconds = epoch_seconds, step_seconds
+        self.saved = time.monotonic()
+
+    def on_step_end(
+        self, _args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Save within a long epoch; its last step leaves that to the epoch's end."""
+        within = state.global_step % self.steps_per_epoch != 0
+        if within and time.monotonic() - self.saved >= self.step_seconds:
+            control.should_save = True
+
+    def on_epoch_end(
+        self, _args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Save after the epoch's evaluation, unless the training ends with it."""
+        more = state.global_step < state.max_steps
+        if more and time.monotonic() - self.saved >= self.epoch_seconds:
+            control.should_save = True
+
+    def on_save(
+        self, _args: TrainingArguments, _state: TrainerState, _control: TrainerControl, **_: Any
+    ) -> None:
+        """Begin to count anew."""
+        self.saved = time.monotonic()
+
+
+class Showing(TrainerCallback):
+    """Moves the bar, shows loss and examples per second, and measures them."""
+
+    def __init__(self, bar: Bar, rows_per_epoch: int, steps_per_epoch: int) -> None:
+        self.bar, self.rows, self.steps = bar, rows_per_epoch / steps_per_epoch, steps_per_epoch
+        self.seconds = 0.0
+        self.examples = 0.0
+        self.began = 0.0
+        self.loss = ""
+
+    @property
+    def speed(self) -> float | None:
+        """Examples per second over all steps so far, None before the first."""
+        return self.examples / self.seconds if self.seconds else None
+
+    def on_epoch_begin(
+        self, _args: TrainingArguments, _state: TrainerState, _control: TrainerControl, **_: Any
+    ) -> None:
+        """Start the clock."""
+        self.began = time.monotonic()
+
+    def on_step_end(
+        self, _args: TrainingArguments, _state: TrainerState, _control: TrainerControl, **_: Any
+    ) -> None:
+        """Count the step; evaluation and saving lie outside the clock."""
+        now = time.monotonic()
+        self.seconds, self.began = self.seconds + now - self.began, now
+        self.examples += self.rows
+        self.bar.note(f"{self.loss}{self.speed or 0:,.0f} examples/s")
+        self.bar.advance()
+
+    def on_log(
+        self,
+        _args: TrainingArguments,
+        _state: TrainerState,
+        _control: TrainerControl,
+        logs: dict[str, float],
+        **_: Any,
+    ) -> None:
+        """Remember the loss for the next note."""
+        if "loss" in logs:
+            self.loss = f"loss {logs['loss']:.3f}, "
+
+    def on_save(
+        self, _args: TrainingArguments, _state: TrainerState, _control: TrainerControl, **_: Any
+    ) -> None:
+        """Leave the time of saving out."""
+        self.began = time.monotonic()
+
+
+class Watching(TrainerCallback):
+    """Stops a training whose loss isn't a number any more."""
+
+    def __init__(self, where: str, learning_rate: float, *, bf16: bool) -> None:
+        self.where, self.learning_rate, self.bf16 = where, learning_rate, bf16
+
+    def on_log(
+        self,
+        _args: TrainingArguments,
+        state: TrainerState,
+        _control: TrainerControl,
+        logs: dict[str, float],
+        **_: Any,
+    ) -> None:
+        """Look at each loss that is logged.
+
+        Raises:
+            BadInput: the loss is nan or infinite.
+        """
+        loss = logs.get("loss", 0.0)
+        if not math.isfinite(loss):
+            raise BadInput(
+                f"the training's loss became {loss} before step {state.global_step}",
+                where=self.where,
+                mend=f"Try a learning_rate below {self.learning_rate:g}"
+                + (", or bf16: false." if self.bf16 else "."),
+            )
