@@ -1,0 +1,85 @@
+"""Scorecards -> who stands in the final: one candidate of each family.
+
+Validation picks; the test rows have no say, except that a candidate too slow for the user's limit
+is set aside first (latency is measured there). Knows nothing of comparisons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tunewise.errors import DataError
+from tunewise.records import Family, Scorecard
+from tunewise.task.settings import DecideSettings
+
+EFFORT: tuple[Family, ...] = ("floor", "keep", "prompt", "tune")  # the least laborious first
+LIGHTNESS = ("probe", "encoder")  # kinds of one family, the least laborious first
+
+
+@dataclass(frozen=True)
+class Final:
+    """Who is compared.
+
+    Attributes:
+        finalists: family -> candidate, the least laborious family first.
+        slow: candidates set aside for their latency.
+        untimed: candidates whose latency the limit asks for but nobody measured.
+        entrants: family -> all its candidates that weren't set aside.
+    """
+
+    finalists: dict[Family, str]
+    slow: tuple[str, ...]
+    untimed: tuple[str, ...]
+    entrants: dict[Family, tuple[str, ...]]
+
+
+def final(
+    validation: Mapping[str, Scorecard], test: Mapping[str, Scorecard], settings: DecideSettings
+) -> Final:
+    """Return the finalists.
+
+    The majority label is there to be beaten and never set aside. Within a family the best on the
+    validation rows is taken; of equals the lighter kind, then the one fitted in less time.
+
+    Raises:
+        DataError: a candidate has a scorecard on one side only.
+    """
+    if unlike := sorted(validation.keys() ^ test.keys()):
+        raise DataError(
+            "a candidate was judged on one of the validation and test rows only",
+            where=unlike[0],
+            mend="Judge every candidate on both; run the task again.",
+        )
+    limit = settings.max_latency_ms
+    timed = {name for name, card in test.items() if card.family != "floor" and limit is not None}
+    slow = {n for n in timed if limit is not None and (milliseconds(test[n]) or 0) > limit}
+    untimed = {n for n in timed if milliseconds(test[n]) is None}
+    entrants = {
+        family: tuple(
+            name for name in sorted(test) if test[name].family == family and name not in slow
+        )
+        for family in EFFORT
+    }
+
+    def preference(name: str) -> tuple[float, int, float, str]:
+        card = validation[name]
+        fit = float("inf") if card.fit_seconds is None else card.fit_seconds
+        return -card.metrics[settings.metric].value, lightness(card), fit, name
+
+    return Final(
+        finalists={f: min(names, key=preference) for f, names in entrants.items() if names},
+        slow=tuple(sorted(slow)),
+        untimed=tuple(sorted(untimed)),
+        entrants=entrants,
+    )
+
+
+def lightness(card: Scorecard) -> int:
+    """Return how laborious a candidate's kind is within its family, 0 being the lightest."""
+    return LIGHTNESS.index(card.kind) if card.kind in LIGHTNESS else len(LIGHTNESS)
+
+
+def milliseconds(card: Scorecard) -> float | None:
+    """Return the time within which 95 of 100 single requests are answered."""
+    return None if card.latency_p95 is None else 1000 * card.latency_p95

@@ -1,0 +1,124 @@
+"""Comparisons of the finalists -> which one to use, and which questions are open.
+
+The rules, which docs/verdict.md tells in words. Start from the least laborious. Go on to a more
+laborious one only if it is better by the gain asked for and that isn't chance. Stay if it is shown
+not to be. What is neither is open. Knows nothing of words, files or families' names.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from scipy.stats import norm
+
+from tunewise.evaluation.power import ALPHA, POWER, rows_to_bound, rows_to_notice
+from tunewise.records import Comparison
+
+Relation: TypeAlias = Literal["better", "worse", "less", "no more", "open"]
+Pair: TypeAlias = tuple[str, str]  # the less laborious, the more laborious
+
+MOST_FURTHER_ROWS = 1_000_000  # more than this is no advice
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Where the rules lead.
+
+    Attributes:
+        standing: candidates that nothing speaks against, the least laborious first.
+        reached: the one that the rules led to; the only one standing if all is settled.
+        questions: pairs of which it is open whether the second is worth its labour.
+    """
+
+    standing: tuple[str, ...]
+    reached: str
+    questions: tuple[Pair, ...]
+
+
+def relation(comparison: Comparison, gain: float) -> Relation:
+    """Return how the more laborious candidate (the challenger) stands to the simpler one.
+
+    Returns:
+        'better': by at least `gain`, and chance is ruled out (p after Holm below 0.05).
+        'worse': and chance is ruled out.
+        'less': better, chance is ruled out, but by less than `gain`.
+        'no more': the interval ends below `gain`, so a gain as large is ruled out.
+        'open': none of these.
+    """
+    difference = comparison.difference
+    if comparison.p_adjusted < ALPHA and difference.value != 0:
+        if difference.value < 0:
+            return "worse"
+        return "better" if difference.value >= gain - 1e-12 else "less"
+    return "no more" if difference.high < gain else "open"
+
+
+def outcome(order: Sequence[str], relations: Mapping[Pair, Relation]) -> Outcome:
+    """Return where the rules lead.
+
+    Args:
+        order: the finalists, the least laborious first; at least one.
+        relations: for every pair of them.
+    """
+    reached, pending = order[0], list[str]()
+    asked_of: dict[str, str] = {}  # pending -> the one from which going on to it was open
+    for name in order[1:]:
+        found = relations[reached, name]
+        if found == "better":
+            pending = [p for p in pending if relations[p, name] != "better"]
+            reached = name
+        elif found == "open":
+            asked_of[name] = reached
+            pending.append(name)
+    place = {name: number for number, name in enumerate(order)}
+    questions = []
+    for name in pending:
+        if place[name] > place[reached]:
+            questions.append((reached, name))
+        elif relations[name, reached] == "open":
+            questions.append((name, reached))
+        else:
+            questions.append((asked_of[name], name))
+    standing = tuple(sorted({reached, *pending}, key=place.__getitem__))
+    return Outcome(standing, reached, tuple(questions))
+
+
+def rows_to_settle(comparison: Comparison, gain: float, undecided: int) -> int | None:
+    """Return how many rows in all would probably settle an open comparison.
+
+    Settled is a difference that chance is ruled out for, or a gain that is. If the observed
+    difference is the true one, that happens with 80% probability on this many rows.
+
+    Args:
+        comparison: an open one.
+        gain: asked for.
+        undecided: comparisons whose p after Holm isn't below 0.05, among which this one is.
+
+    Returns:
+        None where no number of rows would, or none that anyone could collect.
+    """
+    difference = comparison.difference
+    found = []
+    if difference.value > 0:
+        found.append(_rows_to_notice(comparison, ALPHA / max(undecided, 1)))
+    if difference.value < gain:
+        spread = (difference.high - difference.low) / (2 * float(norm.isf(ALPHA / 2)))
+        found.append(rows_to_bound(comparison.rows * spread**2, gain - difference.value))
+    known = [rows for rows in found if rows is not None]
+    if not known or min(known) - comparison.rows > MOST_FURTHER_ROWS:
+        return None
+    return max(min(known), comparison.rows + 1)
+
+
+def _rows_to_notice(comparison: Comparison, alpha: float) -> int | None:
+    """Return the rows that would reveal the observed difference at a stricter level."""
+    if comparison.metric == "accuracy":
+        discordance = (comparison.only_challenger + comparison.only_incumbent) / comparison.rows
+        return rows_to_notice(discordance, comparison.difference.value, alpha)
+    if comparison.rows_needed is None:
+        return None
+    stricter = (norm.isf(alpha / 2) + norm.ppf(POWER)) / (norm.isf(ALPHA / 2) + norm.ppf(POWER))
+    return math.ceil(comparison.rows_needed * float(stricter) ** 2)
