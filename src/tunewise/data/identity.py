@@ -1,0 +1,47 @@
+"""What makes two rows the same: hashes of their content, and texts with small differences removed.
+
+Given texts, gives back ids, normal forms and lots in [0, 1). Nothing here depends on the order or
+number of rows, so what is decided by these stays decided when rows are added.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import unicodedata
+from collections import Counter
+
+ID_CHARACTERS = 16  # of SHA-256 in hex: a clash among a million rows has odds below 1 in 10 million
+
+
+def content_hash(text: str, target: str) -> str:
+    """Return 16 hex characters that stand for a row's input and target."""
+    content = json.dumps([text, target], ensure_ascii=False).encode()
+    return hashlib.sha256(content).hexdigest()[:ID_CHARACTERS]
+
+
+class Ids:
+    """Gives each row its id: the hash of its content, '-2', '-3' for further identical rows."""
+
+    def __init__(self) -> None:
+        self._seen: Counter[str] = Counter()
+
+    def of(self, text: str, target: str) -> str:
+        """Return the id of the next row with this content."""
+        plain = content_hash(text, target)
+        self._seen[plain] += 1
+        count = self._seen[plain]
+        return plain if count == 1 else f"{plain}-{count}"
+
+
+def normalised(text: str) -> str:
+    """Return the text as it is compared: Unicode NFKC, case folded, runs of white space as one."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+    return " ".join(text.casefold().split())
+
+
+def lot(*parts: object) -> float:
+    """Return a number in [0, 1), uniform over what the parts may be and fixed by them."""
+    content = json.dumps(parts, ensure_ascii=False).encode()
+    return (int.from_bytes(hashlib.sha256(content).digest()[:8]) >> 11) / 2**53

@@ -1,0 +1,119 @@
+"""Dataset <-> the run folder: rows as Parquet, labels, columns and rows left out as JSON.
+
+Equal datasets give equal bytes, so that stages downstream can trust a file's hash. Knows nothing
+of where the rows came from.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from tunewise.errors import RunFolderError
+from tunewise.files import disk_errors, read_record, write_json, written_whole
+from tunewise.records import ColumnChoice, Dataset, Example, LeftOut
+from tunewise.workspace.folder import RunFolder
+
+ROWS_PER_GROUP = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """All of a Dataset but its rows."""
+
+    rows: int
+    labels: tuple[str, ...]
+    columns: tuple[ColumnChoice, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+def write_dataset(folder: RunFolder, dataset: Dataset) -> None:
+    """Write data/dataset.parquet and data/dataset.json, each whole or not at all."""
+    import pyarrow
+    import pyarrow.parquet
+
+    rows = dataset.examples
+    table = pyarrow.table(
+        {
+            "id": [row.id for row in rows],
+            "input": [row.input for row in rows],
+            "target": [row.target for row in rows],
+            "row": [row.row for row in rows],
+            "source": [row.source for row in rows],
+            "group": [row.group for row in rows],
+            "given_split": [row.given_split for row in rows],
+            "columns": [
+                json.dumps(row.columns, ensure_ascii=False, sort_keys=True) for row in rows
+            ],
+        },
+        schema=_schema(),
+    )
+    with disk_errors(folder.dataset), written_whole(folder.dataset) as temporary:
+        pyarrow.parquet.write_table(
+            table, temporary, compression="zstd", row_group_size=ROWS_PER_GROUP
+        )
+    about = About(len(rows), dataset.labels, dataset.columns, dataset.left_out)
+    write_json(folder.dataset_about, about)
+
+
+def load_dataset(folder: RunFolder) -> Dataset:
+    """Return what `write_dataset` wrote.
+
+    Raises:
+        RunFolderError: the files were changed from outside.
+    """
+    import pyarrow
+    import pyarrow.parquet
+
+    about = read_record(folder.dataset_about, About)
+    try:
+        table = pyarrow.parquet.read_table(folder.dataset, schema=_schema())
+    except (pyarrow.ArrowException, OSError) as error:
+        raise RunFolderError(
+            f"the file isn't whole Parquet ({error})",
+            where=str(folder.dataset),
+            mend="It was changed from outside; delete it and run again.",
+        ) from error
+    examples = tuple(_example(row) for row in table.to_pylist())
+    if len(examples) != about.rows:
+        raise RunFolderError(
+            f"the file has {len(examples):,} rows and {folder.dataset_about.name} says"
+            f" {about.rows:,}",
+            where=str(folder.dataset),
+            mend="It was changed from outside; delete it and run again.",
+        )
+    return Dataset(examples, about.labels, about.columns, about.left_out)
+
+
+def load_labels(folder: RunFolder) -> tuple[str, ...]:
+    """Return all legal labels, sorted, without reading the rows."""
+    return read_record(folder.dataset_about, About).labels
+
+
+def load_input_column(folder: RunFolder) -> str:
+    """Return the name of the column with the text, without reading the rows."""
+    columns = read_record(folder.dataset_about, About).columns
+    return next(choice.column for choice in columns if choice.role == "input")
+
+
+def _example(row: dict[str, Any]) -> Example:
+    return Example(**{**row, "columns": json.loads(row["columns"])})
+
+
+def _schema() -> Any:
+    import pyarrow
+
+    text = pyarrow.string()
+    return pyarrow.schema(
+        {
+            "id": text,
+            "input": text,
+            "target": text,
+            "row": pyarrow.int64(),
+            "source": text,
+            "group": text,
+            "given_split": text,
+            "columns": text,
+        }
+    )
