@@ -166,6 +166,7 @@ def _environment() -> jinja2.Environment:
         "metric_name": figures.metric_name,
         "rows_of": figures.rows_of,
         "code": _code,
+        "label": text.one_line,
     }
     return environment
 

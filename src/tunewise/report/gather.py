@@ -96,13 +96,22 @@ class Evidence:
     @property
     def finalists(self) -> list[Judged]:
         """The winner and each family's choice, the winner first, then the best; no floor."""
-        chosen = [o for o in self.judged if o.role != "other" and o.card.family != "floor"]
+        chosen = [one for one in self.judged if one.role != "other"]
         return sorted(chosen, key=lambda one: one.role != "winner")
 
     @property
     def winner(self) -> Judged | None:
         """The candidate to use, None when nothing beats the majority label."""
         return self.named(self.verdict.winner) if self.verdict.winner is not None else None
+
+    @property
+    def sentence(self) -> str:
+        """The verdict's sentence without the decision, for where that stands above it."""
+        _, head, rest = self.verdict.sentence.partition(": ")
+        if not head:
+            return self.verdict.sentence
+        named_first = any(rest.startswith(one.name) for one in self.judged)
+        return rest if named_first else rest[:1].upper() + rest[1:]
 
     @property
     def data_fingerprint(self) -> str:
@@ -147,12 +156,14 @@ def gathered(folder: RunFolder, dataset: Dataset) -> Evidence:
 
 def _judged(folder: RunFolder, verdict: Verdict, name: str, asked: CandidateSettings) -> Judged:
     files = folder.candidate(name)
-    role: Role = "finalist" if name in verdict.finalists.values() else "other"
+    card = read_record(files.scorecard("test"), Scorecard)
+    picked = name in verdict.finalists.values() and card.family != "floor"
+    role: Role = "finalist" if picked else "other"
     return Judged(
         name=name,
         key="",
         role="winner" if name == verdict.winner else role,
-        card=read_record(files.scorecard("test"), Scorecard),
+        card=card,
         chosen=read_record(files.scorecard("validation"), Scorecard),
         asked=asked,
         settings=read_json(files.settings),

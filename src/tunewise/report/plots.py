@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from tunewise.report.figures import duration
 from tunewise.report.gather import Judged, Role
-from tunewise.report.text import middle_cut
+from tunewise.report.text import middle_cut, one_line
 
 WIDTH = 420.0
 LEFT, RIGHT = 12.0, 408.0  # of the dot plot
@@ -214,7 +214,7 @@ def balance_bars(counts: Sequence[int], labels: Sequence[str]) -> Bars | None:
     if len(counts) > MOST_BARS:
         return None
     ranked = sorted(zip(counts, labels, strict=True), key=lambda pair: (-pair[0], pair[1]))
-    texts = [f"{label}: {value:,} rows" for value, label in ranked]
+    texts = [f"{one_line(label)}: {value:,} rows" for value, label in ranked]
     return Bars(_bars([value for value, _ in ranked], texts), (), max(counts))
 
 

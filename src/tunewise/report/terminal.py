@@ -40,8 +40,8 @@ def print_verdict(console: Console, folder: RunFolder) -> None:
     cards = {n: read_record(folder.candidate(n).scorecard("test"), Scorecard) for n in names}
     width = min(console.width, WIDEST_PROSE)
     console.print()
-    console.print(Text(_words(verdict.decision).capitalize(), style="bold"))
-    console.print(Text(_words(verdict.sentence)), width=width)
+    decision, colon, rest = _words(verdict.sentence).partition(": ")
+    console.print(Text.assemble((decision, "bold"), colon, rest), width=width)
     for reason in verdict.reasons:
         line = Table.grid(padding=(0, 1))
         line.add_row(Text("•"), Text(_words(reason)))
@@ -51,7 +51,7 @@ def print_verdict(console: Console, folder: RunFolder) -> None:
         console.print(verdict_table(cards, verdict, console.width))
     else:
         _print_narrow(console, cards, verdict)
-    console.print(Text(_legend(cards), style="dim"), width=width)
+    console.print(Text(_legend(cards, verdict), style="dim"), width=width)
     console.print()
     console.print(Text(f"Report: {_nearby(folder.report)}"), soft_wrap=True)
     if verdict.winner is not None:
@@ -121,12 +121,13 @@ def _marked(card: Scorecard, verdict: Verdict) -> str:
     return "· " if chosen else "  "
 
 
-def _legend(scorecards: Mapping[str, Scorecard]) -> str:
+def _legend(scorecards: Mapping[str, Scorecard], verdict: Verdict) -> str:
     said = ["> winner", "· finalist"]
     if any(card.latency_p50 is None for card in scorecards.values()):
         said.append(f"{figures.UNKNOWN} not known")
     words = ", ".join(said) + ". In brackets: 95% intervals."
-    parts = {card.part for card in scorecards.values() if card.part}
+    told = " ".join(verdict.reasons)
+    parts = {c.part for c in scorecards.values() if c.part and c.part not in told}
     return " ".join([words, *(f"Judged on a part: {_words(part)}." for part in sorted(parts))])
 
 

@@ -15,6 +15,7 @@ LONGEST_MARKDOWN = 600
 
 _KEPT = {"\n", "\t", "\u200c", "\u200d", "\u200e", "\u200f"}  # breaks, joiners, harmless marks
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # controls, formats, lone surrogates, odd breaks
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")  # what Markdown takes for HTML or a link
 _MARKDOWN = re.compile(
     r"([\\`*_\[\]|~$]|:(?=//)|(?<=www)\.|^[#>=]|^[+-](?=[\s-]|$)|(?<=^\d)[.)](?=\s|$))"
 )
@@ -59,5 +60,5 @@ def middle_cut(text: str, most: int) -> str:
 
 def markdown(text: str) -> str:
     """Return `text` on one line so that Markdown and HTML show it as it is."""
-    flat = one_line(text, LONGEST_MARKDOWN).replace("&", "&amp;").replace("<", "&lt;")
-    return _MARKDOWN.sub(r"\\\1", flat)
+    flat = one_line(text, LONGEST_MARKDOWN).replace("&", "&amp;")
+    return _MARKDOWN.sub(r"\\\1", _TAG.sub("&lt;", flat))
