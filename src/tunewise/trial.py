@@ -18,7 +18,7 @@ from pathlib import Path
 from tunewise.candidates import FAMILIES, Candidate, Fitted, Setup, candidate
 from tunewise.evaluation.score import scorecard
 from tunewise.files import file_sha256, read_record, read_records, write_json, write_jsonl
-from tunewise.progress import Progress, clock
+from tunewise.progress import Progress, Silent, clock
 from tunewise.records import Dataset, Example, Prediction, Split, Splits, Timing
 from tunewise.task.settings import Entry, Task
 from tunewise.workspace.folder import RunFolder
@@ -80,14 +80,17 @@ class Trial:
         self.work, self.name, self.entry = work, name, entry
         self.files = work.folder.candidate(name)
         self.fitted: Fitted | None = None
-        setup = Setup(
+        self.setup = Setup(
             labels=work.dataset.labels,
             seed=work.task.seed,
             task_folder=work.task_folder,
             instruction=work.task.instruction,
         )
-        self.setup = setup
-        self.candidate: Candidate = candidate(entry.kind, entry.settings, setup)
+
+    @cached_property
+    def candidate(self) -> Candidate:
+        """The candidate; made only if a stage has to run, since that imports what it needs."""
+        return candidate(self.entry.kind, self.entry.settings, self.setup)
 
     def close(self) -> None:
         """Let go of the model before the next one is loaded."""
@@ -163,7 +166,7 @@ class Trial:
         began = time.perf_counter()
         predictions = self.fitted.predict(blind, self.work.progress) if blind else []
         seconds = time.perf_counter() - began
-        latencies = _latencies(self.fitted, blind, self.work.progress) if side == "test" else ()
+        latencies = _latencies(self.fitted, blind) if side == "test" else ()
         write_jsonl(self.files.predictions(side), predictions)
         write_json(self.files.timing(side), Timing(len(rows), seconds, latencies))
         return [self.files.predictions(side), self.files.timing(side)]
@@ -209,16 +212,17 @@ def _without_target(row: Example) -> Example:
     return Example(row.id, row.input, "", row.row, row.source, row.columns, row.group)
 
 
-def _latencies(fitted: Fitted, rows: Sequence[Example], progress: Progress) -> tuple[float, ...]:
+def _latencies(fitted: Fitted, rows: Sequence[Example]) -> tuple[float, ...]:
     """Return wall seconds of single requests, after warm-up; none where a look-up answers."""
     if not getattr(fitted, "timed", True) or not rows:
         return ()
+    silent = Silent()
     for row in rows[:WARM_UP_REQUESTS]:
-        fitted.predict([row], progress)
+        fitted.predict([row], silent)
     found: list[float] = []
     for row in rows[:TIMED_REQUESTS]:
         began = time.perf_counter()
-        fitted.predict([row], progress)
+        fitted.predict([row], silent)
         found.append(time.perf_counter() - began)
         if sum(found) > TIMED_SECONDS:
             break
