@@ -23,6 +23,7 @@ def test_share_never_rounds_to_nothing_or_all(value: float | None, expected: str
 
 def test_interval_of_shares_has_its_unit_once() -> None:
     assert figures.share_range(Interval(0.9, 0.8812, 0.9136, "")) == "88.1–91.4%"
+    assert figures.share_range(Interval(0.0002, 0.0001, 0.0003, "")) == "<0.1%"
     assert figures.share_range(None) == "—"
 
 

@@ -107,6 +107,15 @@ def test_unknown_is_a_dash_with_a_legend_and_never_zero(tree: Element) -> None:
     assert "nan" not in words(tree.one("main")).split()
 
 
+def test_comparisons_with_the_winner_come_first_and_with_the_floor_last(tree: Element) -> None:
+    rows = tree.one("section", id="comparisons").one("tbody").all("tr")
+    names = [row.one("th").text for row in rows]
+    assert len(names) == 6
+    assert [("majority" in n, "encoder" in n) for n in names] == sorted(
+        (("majority" in n, "encoder" in n) for n in names), key=lambda pair: (pair[0], not pair[1])
+    )
+
+
 def test_tiny_p_values_are_never_written_as_zero(tree: Element) -> None:
     section = words(tree.one("section", id="comparisons"))
     assert "< 0.001" in section

@@ -36,7 +36,8 @@ def share_range(interval: Interval | None) -> str:
     """Return an interval of shares: '91.7–93.6%'."""
     if interval is None:
         return UNKNOWN
-    return f"{_rounded_share(interval.low)}–{_rounded_share(interval.high)}%"
+    low, high = _rounded_share(interval.low), _rounded_share(interval.high)
+    return f"{low}%" if low == high else f"{low}–{high}%"
 
 
 def points(value: float | None) -> str:

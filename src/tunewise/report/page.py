@@ -17,7 +17,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from tunewise import __version__
-from tunewise.records import Finding, LabelFigures, LeftOut
+from tunewise.records import Comparison, Finding, LabelFigures, LeftOut
 from tunewise.report import figures, plots, samples, text
 from tunewise.report.gather import SIDES, Evidence, Judged
 
@@ -92,6 +92,7 @@ def page(evidence: Evidence) -> str:
         .render(
             e=evidence,
             verdict=evidence.verdict,
+            comparisons=_comparisons(evidence),
             decision=DECISIONS[evidence.verdict.decision],
             metrics=_metrics(evidence),
             metric=metric,
@@ -117,6 +118,18 @@ def page(evidence: Evidence) -> str:
             version=__version__,
         )
     )
+
+
+def _comparisons(evidence: Evidence) -> list[Comparison]:
+    """Return the comparisons: the winner's first, those with the floor last."""
+    floors = {one.name for one in evidence.judged if one.card.family == "floor"}
+    winner = evidence.verdict.winner
+
+    def order(comparison: Comparison) -> tuple[bool, bool]:
+        pair = {comparison.challenger, comparison.incumbent}
+        return bool(pair & floors), winner not in pair
+
+    return sorted(evidence.verdict.comparisons, key=order)
 
 
 def _metrics(evidence: Evidence) -> list[str]:
@@ -191,6 +204,7 @@ def _environment() -> jinja2.Environment:
         "dollars": figures.dollars,
         "metric_name": figures.metric_name,
         "rows_of": figures.rows_of,
+        "prose": _prose,
         "user_text": _user_text,
         "user_label": _user_label,
         "places": _places,
@@ -208,6 +222,11 @@ def _finalized(value: Any) -> Any:
     if isinstance(value, float):  # a place on a drawing; figures are spelled by the filters
         return f"{value:.2f}".rstrip("0").rstrip(".")
     return value
+
+
+def _prose(value: str) -> str:
+    """Return a sentence of ours in which a p-value isn't broken over two lines."""
+    return value.replace("p < ", "p\u00a0<\u00a0").replace("p = ", "p\u00a0=\u00a0")
 
 
 def _user_text(value: str) -> Markup:
