@@ -12,7 +12,8 @@ import time
 import torch
 
 SHAPE = (512, 384, 1536)  # tokens of a batch, hidden size and inner size of MiniLM
-SECONDS = 0.04  # spent on each format
+SECONDS = 0.1  # spent measuring
+LEAST_TURNS = 8  # of each format, even on a busy machine
 MARGIN = 1.15  # bf16 must be faster by this factor to be worth its coarser mantissa
 
 
@@ -22,7 +23,7 @@ def fastest_dtype(device: torch.device | str = "cpu") -> torch.dtype:
     On a CUDA device that supports bfloat16 it always is. On a CPU it depends on whether the
     machine has instructions for it (AVX512-BF16, AMX) and PyTorch uses them; without them bf16
     is emulated, and slower. So it is measured: both formats multiply matrices of 512 x 384 and
-    384 x 1536, the most frequent shape of a small encoder, in turn for 0.04 s each. The rule's
+    384 x 1536, the most frequent shape of a small encoder, in turn for a tenth of a second. The rule's
     source is this measurement alone; nothing is looked up by the processor's name.
 
     Args:
@@ -36,24 +37,32 @@ def _fastest(device: str) -> torch.dtype:
     if device.startswith("cuda"):
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
     if device.startswith("cpu"):
-        gain = matmul_seconds(torch.float32) / matmul_seconds(torch.bfloat16)
-        return torch.bfloat16 if gain > MARGIN else torch.float32
+        seconds = matmul_seconds((torch.float32, torch.bfloat16))
+        faster = seconds[torch.bfloat16] * MARGIN < seconds[torch.float32]
+        return torch.bfloat16 if faster else torch.float32
     return torch.float32  # other devices: not measured, so the format that is right everywhere
 
 
-def matmul_seconds(dtype: torch.dtype, shape: tuple[int, int, int] = SHAPE) -> float:
-    """Return the best of several times, in seconds, for one linear layer of `shape` on the CPU.
+def matmul_seconds(
+    dtypes: tuple[torch.dtype, ...], shape: tuple[int, int, int] = SHAPE
+) -> dict[torch.dtype, float]:
+    """Return the best time, in seconds, of one linear layer of `shape` on the CPU per format.
 
-    The best, because other processes can only make it slower.
+    The formats take turns, and the best of many counts, because other processes can only make
+    one slower.
     """
     rows, inner, outer = shape
-    x = torch.ones(rows, inner, dtype=dtype)
-    layer = torch.nn.Linear(inner, outer, dtype=dtype)
+    layers = {dtype: torch.nn.Linear(inner, outer, dtype=dtype) for dtype in dtypes}
+    inputs = {dtype: torch.ones(rows, inner, dtype=dtype) for dtype in dtypes}
+    best = dict.fromkeys(dtypes, float("inf"))
     with torch.inference_mode():
-        layer(x)  # the first call chooses a kernel
-        best, until = float("inf"), time.perf_counter() + SECONDS
-        while time.perf_counter() < until:
-            began = time.perf_counter()
-            layer(x)
-            best = min(best, time.perf_counter() - began)
+        for dtype in dtypes:
+            layers[dtype](inputs[dtype])  # the first call chooses a kernel
+        until, turns = time.perf_counter() + SECONDS, 0
+        while turns < LEAST_TURNS or time.perf_counter() < until:
+            turns += 1
+            for dtype in dtypes:
+                began = time.perf_counter()
+                layers[dtype](inputs[dtype])
+                best[dtype] = min(best[dtype], time.perf_counter() - began)
     return best

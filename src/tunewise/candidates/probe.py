@@ -1,0 +1,222 @@
+"""The probe: logistic regression on a frozen encoder's embeddings; nothing of the encoder is tuned.
+
+Fitting embeds the rows once, tries each C on validation, and leaves the coefficients in
+safetensors. Knows nothing of tests or verdicts.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tunewise.candidates import Setup
+from tunewise.engines.embeddings import Embedder
+from tunewise.errors import ModelError
+from tunewise.files import read_json, write_json, written_whole
+from tunewise.models.resolve import ModelFolder, resolve
+from tunewise.progress import Progress, Silent, showing
+from tunewise.records import Example, Prediction
+from tunewise.task.settings import ProbeSettings
+
+if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression
+
+MAX_ITER = 1000  # of lbfgs; unit-length embeddings need about 100
+COEFFICIENTS = "probe.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One C and its accuracy on validation; None when there were no rows to try it on."""
+
+    C: float
+    validation_accuracy: float | None
+
+
+class Probe:
+    """Fits a probe, and loads one that was fitted."""
+
+    def __init__(self, settings: ProbeSettings, setup: Setup) -> None:
+        self.settings, self.setup = settings, setup
+
+    def fit(
+        self,
+        train: Sequence[Example],
+        validation: Sequence[Example],
+        folder: Path,
+        progress: Progress,
+    ) -> FittedProbe:
+        """Fit on `train` with the C that does best on `validation`; the smaller one at a tie.
+
+        Raises:
+            ModelError: the encoder can't be found or loaded.
+        """
+        model = self._model(progress)
+        embedder = Embedder(model.path, self.settings.max_length)
+        X = embedder.embed([example.input for example in train], progress)
+        y = np.array([self.setup.labels.index(example.target) for example in train])
+        X_validation = embedder.embed([example.input for example in validation], progress)
+        wanted = np.array([self.setup.labels.index(example.target) for example in validation])
+        tried: list[Tried] = []
+        best: tuple[float, np.ndarray, np.ndarray] | None = None
+        with showing(progress, "Fitting the probe", len(self.settings.C), "fits") as bar:
+            for C in sorted(set(self.settings.C)):
+                weights, bias = fitted_weights(X, y, len(self.setup.labels), C)
+                accuracy = _accuracy(X_validation @ weights.T + bias, wanted)
+                if not tried or (accuracy or 0.0) > max(
+                    t.validation_accuracy or 0.0 for t in tried
+                ):
+                    best = (C, weights, bias)
+                tried.append(Tried(C, accuracy))
+                bar.advance()
+        assert best is not None
+        self._write(folder, model, embedder, best, tried, len(train), len(validation))
+        return self.load(folder)
+
+    def load(self, folder: Path) -> FittedProbe:
+        """Return the probe that `fit` left in `folder`.
+
+        Raises:
+            ModelError: the encoder isn't the one that the probe was fitted on.
+        """
+        from safetensors.numpy import load_file
+
+        about = read_json(folder / "settings.json")
+        model = self._model(Silent())
+        if model.fingerprint != about["model"]["fingerprint"]:
+            raise ModelError(
+                f"the model '{model.name}' isn't the one that the probe was fitted on"
+                f" ({about['model']['source']})",
+                where=str(folder),
+                mend="Run the task again to fit it anew, or bring that model back.",
+            )
+        found = load_file(folder / COEFFICIENTS)
+        embedder = Embedder(model.path, about["max_length"])
+        return FittedProbe(embedder, found["weights"], found["bias"], tuple(about["labels"]))
+
+    def _model(self, progress: Progress) -> ModelFolder:
+        return resolve(self.settings.model, progress, task_folder=self.setup.task_folder)
+
+    def _write(
+        self,
+        folder: Path,
+        model: ModelFolder,
+        embedder: Embedder,
+        best: tuple[float, np.ndarray, np.ndarray],
+        tried: list[Tried],
+        train_rows: int,
+        validation_rows: int,
+    ) -> None:
+        """Leave the coefficients, then settings.json, which says exactly what was done."""
+        from safetensors.numpy import save_file
+
+        C, weights, bias = best
+        with written_whole(folder / COEFFICIENTS) as temporary:
+            save_file({"weights": weights, "bias": bias}, temporary)
+        about = {
+            "kind": "probe",
+            "model": {
+                "name": model.name,
+                "source": model.source,
+                "licence": model.licence,
+                "fingerprint": model.fingerprint,
+            },
+            "chosen": {"C": C, "by": "accuracy on validation, the smaller C at a tie"},
+            "tried": tried,
+            "method": "logistic regression (multinomial, lbfgs) on mean-pooled embeddings",
+            "max_length": self.settings.max_length,
+            "precision": str(embedder.dtype).removeprefix("torch."),
+            "train_rows": train_rows,
+            "validation_rows": validation_rows,
+            "labels": self.setup.labels,
+        }
+        write_json(folder / "settings.json", about)
+
+
+class FittedProbe:
+    """A probe that can answer.
+
+    Attributes:
+        weights: [labels, hidden], float32.
+        bias: [labels]; minus infinity for a label that had no training row.
+    """
+
+    def __init__(
+        self, embedder: Embedder, weights: np.ndarray, bias: np.ndarray, labels: tuple[str, ...]
+    ) -> None:
+        self.embedder, self.labels = embedder, labels
+        self.weights, self.bias = weights, bias
+
+    def predict(self, examples: Sequence[Example], progress: Progress) -> list[Prediction]:
+        """Return the most probable label of each example, with the probability of each label."""
+        tokens = self.embedder.tokens([example.input for example in examples])
+        logits = self.embedder.embed_tokens(tokens, progress) @ self.weights.T + self.bias
+        scores = probabilities(logits)
+        return [
+            Prediction(
+                id=example.id,
+                answer=self.labels[int(row.argmax())],
+                scores=tuple(float(p) for p in row),
+                prompt_tokens=len(ids),
+                completion_tokens=0,
+            )
+            for example, ids, row in zip(examples, tokens, scores, strict=True)
+        ]
+
+
+def fitted_weights(
+    X: np.ndarray, y: np.ndarray, labels: int, C: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return weights [labels, hidden] and bias [labels] of a logistic regression, float32.
+
+    Args:
+        X: embeddings [rows, hidden].
+        y: number of each row's label.
+        labels: how many there are; those without a row get a bias of minus infinity, so their
+            probability is 0.
+        C: inverse strength of the L2 penalty, as in scikit-learn.
+    """
+    weights = np.zeros((labels, X.shape[1]), dtype=np.float32)
+    bias = np.full(labels, -np.inf, dtype=np.float32)
+    present = np.unique(y)
+    if len(present) == 1:  # nothing to tell apart: that label always
+        bias[present] = 0.0
+        return weights, bias
+    model = _regression(X, y, C)
+    if len(present) == 2:  # scikit-learn then gives one row, the second label's
+        weights[present[1]], bias[present] = model.coef_[0], (0.0, model.intercept_[0])
+    else:
+        weights[present], bias[present] = model.coef_, model.intercept_
+    return weights, bias
+
+
+def _regression(X: np.ndarray, y: np.ndarray, C: float) -> LogisticRegression:
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        try:
+            return LogisticRegression(C=C, max_iter=MAX_ITER).fit(X, y)
+        except ConvergenceWarning as warning:
+            raise ModelError(
+                f"the probe's logistic regression doesn't converge with C = {C:g}",
+                mend="Leave that C out.",
+            ) from warning
+
+
+def probabilities(logits: np.ndarray) -> np.ndarray:
+    """Return the softmax of logits [rows, labels] in float64, each row summing to 1."""
+    exact = logits.astype(np.float64)
+    raised = np.exp(exact - exact.max(axis=1, keepdims=True))
+    shares: np.ndarray = raised / raised.sum(axis=1, keepdims=True)
+    return shares
+
+
+def _accuracy(logits: np.ndarray, wanted: np.ndarray) -> float | None:
+    return float((logits.argmax(axis=1) == wanted).mean()) if len(wanted) else None
