@@ -20,6 +20,7 @@ from tunewise.decision.case import (
 from tunewise.decision.finalists import lightness, milliseconds
 from tunewise.decision.rules import Pair
 from tunewise.decision.words import asked, chance, counted, percent, points, time
+from tunewise.errors import one_line
 from tunewise.evaluation.compare import compared
 from tunewise.records import Scorecard
 
@@ -65,13 +66,16 @@ def _open(case: Case, pair: Pair) -> str:
     """Tell an open question, and what these rows could have shown."""
     simpler, other = pair
     found = case.between(simpler, other)
-    lead = _lead(case, other, simpler)
-    blind = (
-        f"; so few rows seldom reveal less than {points(found.noticeable, found.rows)}"
-        if found.noticeable is not None
-        else "; so few rows can't reveal any difference"
-    )
-    return f"It is open whether {other} is worth its work over {simpler}: {lead}{blind}."
+    ask = f"beats {_called(case, simpler)}"
+    if simpler != case.floor:
+        ask = f"is worth its work over {simpler}"
+    rows = counted(found.rows, "row")
+    if found.noticeable is None:
+        sight = f"{rows} can't reveal any difference"
+    else:
+        least = points(found.noticeable, found.rows)
+        sight = f"{rows} reveal a true difference of {least} four times in five, smaller ones less"
+    return f"It is open whether {other} {ask}: it is {_stand(case, other, simpler)}; {sight}."
 
 
 def _closed(case: Case, pair: Pair) -> str:
@@ -90,25 +94,37 @@ def _closed(case: Case, pair: Pair) -> str:
 
 def _lead(case: Case, one: str, other: str) -> str:
     """Return who is ahead of whom, by how much, on what: one clause with its figures."""
+    return f"{one} is {_stand(case, one, other, _called(case, other))}"
+
+
+def _stand(case: Case, one: str, other: str, whom: str = "") -> str:
+    """Return how one stands to the other: '8 points ahead [of whom] on 60 rows (…)'."""
     found = case.between(one, other)
-    unit = " macro F1" if case.settings.metric == "macro_f1" else ""
+    unit = " of macro F1" if case.settings.metric == "macro_f1" else ""
     ahead = advantage(found, one)
     where = f"on {counted(found.rows, 'row')}"
     span, proof = advantage_range(found, one), chance(found.p_adjusted)
     if ahead == 0:
-        return f"{one} and {other} do equally well {where} (difference {span})"
-    way = "ahead of" if ahead > 0 else "behind"
-    tail = f"difference {span}, {proof}" if ahead < 0 else f"{span}, {proof}"
-    return f"{one} is {gap(found)}{unit} {way} {other} {where} ({tail})"
+        way = f"exactly as good{f' as {whom}' if whom else ''}"
+        return f"{way} {where} (difference {span})"
+    if ahead > 0:
+        way = f"ahead{f' of {whom}' if whom else ''}"
+        return f"{gap(found)}{unit} {way} {where} ({span}, {proof})"
+    way = f"behind{f' {whom}' if whom else ''}"
+    return f"{gap(found)}{unit} {way} {where} (difference {span}, {proof})"
+
+
+def _called(case: Case, name: str) -> str:
+    """Return a finalist's name, the floor's as what it does."""
+    return spoken(case, name) if name == case.floor else name
 
 
 def _over_floor(case: Case, name: str) -> str:
     """Tell how a contender compares with always answering the most frequent label."""
     assert case.floor is not None
-    lead = _lead(case, name, case.floor)
-    if case.relations[case.floor, name] == "better":
-        return f"{lead}, which always answers the most frequent label."
-    return f"{lead}, which always answers the most frequent label: not shown to be better."
+    shown = case.relations[case.floor, name] == "better"
+    end = "" if shown else "; it isn't shown to be better"
+    return f"{_lead(case, name, case.floor)}{end}."
 
 
 def _missing(case: Case) -> Iterator[str]:
@@ -251,7 +267,7 @@ def _one_answer(case: Case) -> Iterator[str]:
     for name in case.contenders:
         given = {prediction.answer for prediction in case.answers[name]}
         if len(given) == 1:
-            yield f"{name} answers every row with '{next(iter(given))}'."
+            yield f"{name} answers every row with '{one_line(next(iter(given)), 60)}'."
 
 
 def _no_label(case: Case) -> Iterator[str]:
@@ -262,8 +278,8 @@ def _no_label(case: Case) -> Iterator[str]:
         if odd:
             yield (
                 f"{name} gave {counted(len(odd), 'answer')} that"
-                f" {'is' if len(odd) == 1 else 'are'} no label, such as '{odd[0]}';"
-                f" counted as wrong."
+                f" {'is' if len(odd) == 1 else 'are'} no label, such as '{one_line(odd[0], 60)}';"
+                " counted as wrong."
             )
 
 

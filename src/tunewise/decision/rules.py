@@ -114,10 +114,15 @@ def rows_to_settle(comparison: Comparison, gain: float, undecided: int) -> int |
 
 
 def _rows_to_notice(comparison: Comparison, alpha: float) -> int | None:
-    """Return the rows that would reveal the observed difference at a stricter level."""
+    """Return the rows that would reveal the observed difference at a stricter level.
+
+    For accuracy one row is added on either side, as in Bonett and Price's interval, so that a
+    handful of rows doesn't pass for a sure knowledge of the difference.
+    """
     if comparison.metric == "accuracy":
-        discordance = (comparison.only_challenger + comparison.only_incumbent) / comparison.rows
-        return rows_to_notice(discordance, comparison.difference.value, alpha)
+        ours, theirs = comparison.only_challenger + 1, comparison.only_incumbent + 1
+        rows = comparison.rows + 2
+        return rows_to_notice((ours + theirs) / rows, (ours - theirs) / rows, alpha)
     if comparison.rows_needed is None:
         return None
     stricter = (norm.isf(alpha / 2) + norm.ppf(POWER)) / (norm.isf(ALPHA / 2) + norm.ppf(POWER))

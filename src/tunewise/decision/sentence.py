@@ -133,7 +133,7 @@ def _open(case: Case) -> str:
         what = f"{other} and {simpler} do equally well {where} ({span})"
         why = "a gain worth having could still hide in that"
     else:
-        unit = " macro F1" if case.settings.metric == "macro_f1" else ""
+        unit = " of macro F1" if case.settings.metric == "macro_f1" else ""
         what = f"{ahead} is {gap(comparison)}{unit} ahead of {behind} {where} ({span})"
         why = (
             "which may be chance"

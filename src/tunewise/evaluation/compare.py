@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.stats import norm
 from statsmodels.stats.contingency_tables import mcnemar
-from statsmodels.stats.multitest import multipletests
 
 from tunewise.errors import BadInput, DataError, did_you_mean
 from tunewise.evaluation.answers import Answers, Floats, Integers, matched
@@ -96,12 +95,17 @@ def compared(
 def holm(comparisons: Sequence[Comparison]) -> list[Comparison]:
     """Return the comparisons with `p_adjusted` set over all of them.
 
-    Source: S. Holm (1979), A simple sequentially rejective multiple test procedure.
+    Source: S. Holm (1979), A simple sequentially rejective multiple test procedure,
+    Scandinavian Journal of Statistics 6(2), 65-70.
     """
-    if not comparisons:
-        return []
-    adjusted = multipletests([c.p_value for c in comparisons], method="holm")[1]
-    return [replace(c, p_adjusted=float(p)) for c, p in zip(comparisons, adjusted, strict=True)]
+    adjusted: dict[int, float] = {}
+    highest = 0.0
+    by_p = sorted(range(len(comparisons)), key=lambda number: comparisons[number].p_value)
+    for place, number in enumerate(by_p):
+        scaled = comparisons[number].p_value * (len(comparisons) - place)
+        highest = max(highest, min(scaled, 1.0))
+        adjusted[number] = highest
+    return [replace(c, p_adjusted=adjusted[number]) for number, c in enumerate(comparisons)]
 
 
 @dataclass(frozen=True)

@@ -63,12 +63,14 @@ def _acceleration(statistic: Statistic, counts: Integers) -> float:
     """Return a sixth of the skewness of the statistic's jackknife influences."""
     if counts.sum() < 2:
         return 0.0
+    filled = np.flatnonzero(counts)
     without = np.concatenate(
-        [_each_left_out(statistic, counts, part) for part in _parts(len(counts))]
+        [_each_left_out(statistic, counts, part) for part in _parts(filled, len(counts))]
     )
-    pull = np.average(without, weights=counts) - without
-    spread = float((counts * pull**2).sum())
-    return float((counts * pull**3).sum() / (6 * spread**1.5)) if spread > 0 else 0.0
+    weights = counts[filled]
+    pull = np.average(without, weights=weights) - without
+    spread = float((weights * pull**2).sum())
+    return float((weights * pull**3).sum() / (6 * spread**1.5)) if spread > 0 else 0.0
 
 
 def _each_left_out(statistic: Statistic, counts: Integers, part: Integers) -> Floats:
@@ -120,7 +122,7 @@ def _chunks(total: int, width: int) -> list[int]:
     return [min(most, total - start) for start in range(0, total, most)]
 
 
-def _parts(width: int) -> list[Integers]:
-    """Return the numbers below `width` in pieces small enough to hold `width` counts a piece."""
+def _parts(numbers: Integers, width: int) -> list[Integers]:
+    """Return `numbers` in pieces, each small enough to hold `width` counts a piece."""
     most = max(1, _NUMBERS_AT_ONCE // max(1, width))
-    return [np.arange(start, min(width, start + most)) for start in range(0, width, most)]
+    return [numbers[start : start + most] for start in range(0, len(numbers), most)]
