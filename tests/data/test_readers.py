@@ -49,8 +49,10 @@ def test_what_a_csv_writer_wrote_is_read_back(
     for row in rows:
         starts.append(line)
         joined = "".join(row)
-        line += 1 + len(joined.replace("\r\n", "\n").replace("\r", "\n")) - len(
-            joined.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "")
+        line += (
+            1
+            + len(joined.replace("\r\n", "\n").replace("\r", "\n"))
+            - len(joined.replace("\r\n", "\n").replace("\r", "\n").replace("\n", ""))
         )
     if not any(a.endswith("\r") and b.startswith("\n") for a, b in rows):
         assert lines == starts

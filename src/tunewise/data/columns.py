@@ -117,7 +117,14 @@ def chosen(
         )
     taken = {*others, given_input, given_target}
     detect = given_input is None or given_target is None
-    free = [p for p in profiles(table) if p.column not in taken and p.filled] if detect else []
+    found = profiles(table) if detect else []
+    if detect and not any(p.filled for p in found):
+        raise DataError(
+            "the file has no rows, or blank ones alone",
+            where=table.head,
+            mend="Name a file that has rows.",
+        )
+    free = [p for p in found if p.column not in taken and p.filled]
     if given_target is not None:
         target = ColumnChoice("target", given_target, GIVEN)
     else:

@@ -16,6 +16,7 @@ from tunewise.records import Dataset, Example, Splits
 from tunewise.task.settings import DataSettings
 
 LEAST_ROWS = 10  # fewer can't be cut into sides
+Key = tuple[str, str]  # of an atom: ("group", its value) or ("text", normalised)
 
 
 def split(dataset: Dataset, settings: DataSettings, seed: int) -> Splits:
@@ -39,10 +40,12 @@ def split(dataset: Dataset, settings: DataSettings, seed: int) -> Splits:
     test, validation, pool = given["test"], given["validation"], given["train"]
     test_share = 0.0 if test else settings.test_share
     parts: list[str] = [f"test: the {len(test):,} rows of {settings.test}"] if test else []
+    units = _units(pool)
     if not test or not validation:
         _refuse_few(pool)
+        _refuse_dominant(pool, units)
     if not test:
-        test, rest = _drawn(pool, pool, 0.0, test_share, seed)
+        test, rest = _drawn(pool, units, 0.0, test_share, seed)
         parts.append(f"test: {_share(test, pool)} of the rows")
     else:
         rest = pool
@@ -52,7 +55,7 @@ def split(dataset: Dataset, settings: DataSettings, seed: int) -> Splits:
         parts.append(f"validation: the {len(validation):,} rows of {settings.validation}")
     else:
         high = test_share + (1 - test_share) * settings.validation_share
-        validation, train = _drawn(kept, pool, test_share, high, seed)
+        validation, train = _drawn(kept, units, test_share, high, seed)
         parts.append(f"validation: {_share(validation, kept)} of the training rows")
     parts.append(_train_words(train, rest, settings.train_rows))
     _refuse_empty_sides(train, validation, test)
@@ -60,7 +63,7 @@ def split(dataset: Dataset, settings: DataSettings, seed: int) -> Splits:
     return Splits(_ids(train), _ids(validation), _ids(test), how)
 
 
-def _atom_key(example: Example) -> tuple[str, str]:
+def _atom_key(example: Example) -> Key:
     """Return what is drawn: one group, or one text of rows without a group."""
     if example.group is not None:
         return ("group", example.group)
@@ -68,7 +71,7 @@ def _atom_key(example: Example) -> tuple[str, str]:
 
 
 def _drawn(
-    rows: Sequence[Example], pool: Sequence[Example], low: float, high: float, seed: int
+    rows: Sequence[Example], units: dict[Key, Key], low: float, high: float, seed: int
 ) -> tuple[list[Example], list[Example]]:
     """Return the rows whose unit is drawn, and the others.
 
@@ -78,14 +81,14 @@ def _drawn(
 
     Args:
         rows: to choose from.
-        pool: all rows that units are made of; more than half in one unit is refused.
+        units: of every atom, those of rows not to choose from included.
         low: lowest lot that is drawn.
         high: lowest lot above it that is not.
         seed: part of every lot.
     """
     lots = {key: lot("side", seed, *key) for key in {_atom_key(row) for row in rows}}
     largest: dict[str, float] = {}
-    labels: dict[tuple[str, str], set[str]] = defaultdict(set)
+    labels: dict[Key, set[str]] = defaultdict(set)
     for row in rows:
         key = _atom_key(row)
         labels[key].add(row.target)
@@ -95,19 +98,17 @@ def _drawn(
         for key, value in lots.items()
         if low <= value < high and any(largest[label] > value for label in labels[key])
     }
-    units = _units(pool)
-    _refuse_dominant(pool, units)
     chosen = {units[key] for key in drawn}
     inside = [row for row in rows if units[_atom_key(row)] in chosen]
     outside = [row for row in rows if units[_atom_key(row)] not in chosen]
     return inside, outside
 
 
-def _units(rows: Iterable[Example]) -> dict[tuple[str, str], tuple[str, str]]:
+def _units(rows: Iterable[Example]) -> dict[Key, Key]:
     """Return the unit of every atom: groups that share a text are one, and so on in a chain."""
-    parent: dict[tuple[str, str], tuple[str, str]] = {}
+    parent: dict[Key, Key] = {}
 
-    def root(key: tuple[str, str]) -> tuple[str, str]:
+    def root(key: Key) -> Key:
         parent.setdefault(key, key)
         while parent[key] != key:
             parent[key] = parent[parent[key]]
@@ -129,9 +130,7 @@ def _refuse_few(pool: Sequence[Example]) -> None:
         )
 
 
-def _refuse_dominant(
-    pool: Sequence[Example], units: dict[tuple[str, str], tuple[str, str]]
-) -> None:
+def _refuse_dominant(pool: Sequence[Example], units: dict[Key, Key]) -> None:
     """Stop when one unit is more than half of the rows: no split could be honest."""
     unit, count = Counter(units[_atom_key(row)] for row in pool).most_common(1)[0]
     if count <= len(pool) / 2:

@@ -160,7 +160,7 @@ def _columns(path: Path, line: int, names: list[str]) -> tuple[str, ...]:
 def _ragged(path: Path, line: int, found: int, expected: int, delimiter: str) -> DataError:
     shown = {"\t": "tab"}.get(delimiter, f"'{delimiter}'")
     return DataError(
-        f"the row has {found} fields and the header {expected}",
+        f"the row has {found} field{'s' * (found != 1)} and the header {expected}",
         where=f"{path}:{line}",
         mend=f"Put a text that holds a {shown} in double quotes, or complete the row.",
     )

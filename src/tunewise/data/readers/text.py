@@ -17,7 +17,8 @@ CHUNK = 1 << 20  # bytes checked at a time
 SAMPLE = 1 << 16  # bytes of lines beyond ASCII from which an encoding is guessed
 MOST_CHARACTERS = 1_000_000  # of one cell; a longer one is a fault of the file, not a text
 
-# Guesses are made among these only: with few bytes, rarer ones win by accident.
+# Guesses are made among these only, the earlier winning a tie: with few bytes rare ones win by
+# accident.
 ENCODINGS = [
     *("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "koi8_r"),
     *("shift_jis", "euc_jp", "gb18030", "big5", "euc_kr", "mac_roman"),
@@ -136,8 +137,17 @@ def guessed(sample: bytes) -> str | None:
     """Return the name of the encoding that bytes seem to have, None when nothing fits."""
     from charset_normalizer import from_bytes
 
-    best = from_bytes(sample, cp_isolation=ENCODINGS).best()
-    return _spelled(best.encoding) if best else None
+    matches = from_bytes(sample, cp_isolation=ENCODINGS)
+    best = matches.best()
+    if best is None:
+        return None
+    equal = {
+        name
+        for match in matches
+        if (match.chaos, match.coherence) == (best.chaos, best.coherence)
+        for name in match.could_be_from_charset
+    }
+    return _spelled(next((name for name in ENCODINGS if name in equal), best.encoding))
 
 
 def _spelled(codec: str) -> str:
