@@ -36,6 +36,29 @@ class Tried:
 
     C: float
     validation_accuracy: float | None
+    converged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Coefficients:
+    """A fitted logistic regression.
+
+    Attributes:
+        C: it was fitted with.
+        weights: [labels, hidden], float32.
+        bias: [labels]; minus infinity for a label that had no training row.
+        converged: whether it stopped before the last iteration allowed.
+    """
+
+    C: float
+    weights: np.ndarray
+    bias: np.ndarray
+    converged: bool
+
+    def logits(self, X: np.ndarray) -> np.ndarray:
+        """Return the logits [rows, labels] of embeddings [rows, hidden]."""
+        found: np.ndarray = X @ self.weights.T + self.bias
+        return found
 
 
 class Probe:
@@ -58,24 +81,24 @@ class Probe:
         """
         model = self._model(progress)
         embedder = Embedder(model.path, self.settings.max_length)
-        X = embedder.embed([example.input for example in train], progress)
-        y = np.array([self.setup.labels.index(example.target) for example in train])
-        X_validation = embedder.embed([example.input for example in validation], progress)
-        wanted = np.array([self.setup.labels.index(example.target) for example in validation])
+        X, y = self._rows(embedder, train, progress)
+        X_validation, wanted = self._rows(embedder, validation, progress)
+        chosen: Coefficients | None = None
+        best = 0.0
         tried: list[Tried] = []
-        best: tuple[float, np.ndarray, np.ndarray] | None = None
         with showing(progress, "Fitting the probe", len(self.settings.C), "fits") as bar:
             for C in sorted(set(self.settings.C)):
-                weights, bias = fitted_weights(X, y, len(self.setup.labels), C)
-                accuracy = _accuracy(X_validation @ weights.T + bias, wanted)
-                if not tried or (accuracy or 0.0) > max(
-                    t.validation_accuracy or 0.0 for t in tried
-                ):
-                    best = (C, weights, bias)
-                tried.append(Tried(C, accuracy))
+                made = coefficients(X, y, len(self.setup.labels), C)
+                accuracy = _accuracy(made.logits(X_validation), wanted)
+                if not made.converged:
+                    progress.warn(f"the probe with C = {C:g} stopped at {MAX_ITER} iterations")
+                if chosen is None or (accuracy or 0.0) > best:
+                    chosen, best = made, accuracy or 0.0
+                tried.append(Tried(C, accuracy, made.converged))
                 bar.advance()
-        assert best is not None
-        self._write(folder, model, embedder, best, tried, len(train), len(validation))
+        assert chosen is not None
+        about = self._about(model, embedder, chosen, tried)
+        self._write(folder, chosen, about | {"rows": {"train": len(y), "validation": len(wanted)}})
         return self.load(folder)
 
     def load(self, folder: Path) -> FittedProbe:
@@ -102,23 +125,20 @@ class Probe:
     def _model(self, progress: Progress) -> ModelFolder:
         return resolve(self.settings.model, progress, task_folder=self.setup.task_folder)
 
-    def _write(
-        self,
-        folder: Path,
-        model: ModelFolder,
-        embedder: Embedder,
-        best: tuple[float, np.ndarray, np.ndarray],
-        tried: list[Tried],
-        train_rows: int,
-        validation_rows: int,
-    ) -> None:
-        """Leave the coefficients, then settings.json, which says exactly what was done."""
-        from safetensors.numpy import save_file
+    def _rows(
+        self, embedder: Embedder, examples: Sequence[Example], progress: Progress
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the examples' embeddings [rows, hidden] and the numbers of their labels [rows]."""
+        number = {label: position for position, label in enumerate(self.setup.labels)}
+        y = np.array([number[example.target] for example in examples], dtype=np.int64)
+        return embedder.embed([example.input for example in examples], progress), y
 
-        C, weights, bias = best
-        with written_whole(folder / COEFFICIENTS) as temporary:
-            save_file({"weights": weights, "bias": bias}, temporary)
-        about = {
+    def _about(
+        self, model: ModelFolder, embedder: Embedder, chosen: Coefficients, tried: list[Tried]
+    ) -> dict[str, object]:
+        """Return what settings.json says: exactly what was done."""
+        validated = any(attempt.validation_accuracy is not None for attempt in tried)
+        return {
             "kind": "probe",
             "model": {
                 "name": model.name,
@@ -126,15 +146,25 @@ class Probe:
                 "licence": model.licence,
                 "fingerprint": model.fingerprint,
             },
-            "chosen": {"C": C, "by": "accuracy on validation, the smaller C at a tie"},
+            "chosen": {
+                "C": chosen.C,
+                "by": "accuracy on validation, the smaller C at a tie"
+                if validated
+                else "the smallest C, as there are no validation rows",
+            },
             "tried": tried,
             "method": "logistic regression (multinomial, lbfgs) on mean-pooled embeddings",
             "max_length": self.settings.max_length,
             "precision": str(embedder.dtype).removeprefix("torch."),
-            "train_rows": train_rows,
-            "validation_rows": validation_rows,
             "labels": self.setup.labels,
         }
+
+    def _write(self, folder: Path, chosen: Coefficients, about: dict[str, object]) -> None:
+        """Leave the coefficients, then settings.json."""
+        from safetensors.numpy import save_file
+
+        with written_whole(folder / COEFFICIENTS) as temporary:
+            save_file({"weights": chosen.weights, "bias": chosen.bias}, temporary)
         write_json(folder / "settings.json", about)
 
 
@@ -169,10 +199,8 @@ class FittedProbe:
         ]
 
 
-def fitted_weights(
-    X: np.ndarray, y: np.ndarray, labels: int, C: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return weights [labels, hidden] and bias [labels] of a logistic regression, float32.
+def coefficients(X: np.ndarray, y: np.ndarray, labels: int, C: float) -> Coefficients:
+    """Return a logistic regression fitted by scikit-learn.
 
     Args:
         X: embeddings [rows, hidden].
@@ -186,13 +214,13 @@ def fitted_weights(
     present = np.unique(y)
     if len(present) == 1:  # nothing to tell apart: that label always
         bias[present] = 0.0
-        return weights, bias
+        return Coefficients(C, weights, bias, converged=True)
     model = _regression(X, y, C)
     if len(present) == 2:  # scikit-learn then gives one row, the second label's
         weights[present[1]], bias[present] = model.coef_[0], (0.0, model.intercept_[0])
     else:
         weights[present], bias[present] = model.coef_, model.intercept_
-    return weights, bias
+    return Coefficients(C, weights, bias, converged=int(model.n_iter_.max()) < MAX_ITER)
 
 
 def _regression(X: np.ndarray, y: np.ndarray, C: float) -> LogisticRegression:
@@ -200,14 +228,8 @@ def _regression(X: np.ndarray, y: np.ndarray, C: float) -> LogisticRegression:
     from sklearn.linear_model import LogisticRegression
 
     with warnings.catch_warnings():
-        warnings.simplefilter("error", ConvergenceWarning)
-        try:
-            return LogisticRegression(C=C, max_iter=MAX_ITER).fit(X, y)
-        except ConvergenceWarning as warning:
-            raise ModelError(
-                f"the probe's logistic regression doesn't converge with C = {C:g}",
-                mend="Leave that C out.",
-            ) from warning
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the caller looks at n_iter_
+        return LogisticRegression(C=C, max_iter=MAX_ITER).fit(X, y)
 
 
 def probabilities(logits: np.ndarray) -> np.ndarray:

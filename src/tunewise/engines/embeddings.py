@@ -84,17 +84,17 @@ class Embedder:
                 bar.advance(len(batch))
         return found
 
-    @torch.inference_mode()
     def _pooled(self, tokens: Sequence[Sequence[int]]) -> np.ndarray:
         """Return the mean of each text's hidden states, at unit length: [rows, hidden]."""
         longest = max(len(ids) for ids in tokens)
         padded = [[*ids, *[self.pad] * (longest - len(ids))] for ids in tokens]
-        ids = torch.tensor(padded, device=self.device)  # [rows, tokens]
-        lengths = torch.tensor([len(ids) for ids in tokens], device=self.device)
-        read = torch.arange(longest, device=self.device) < lengths[:, None]
-        states = self.model(input_ids=ids, attention_mask=read.long()).last_hidden_state
-        summed = (states.float() * read[..., None]).sum(dim=1)
-        mean: np.ndarray = normalize(summed / lengths[:, None], dim=-1).cpu().numpy()
+        with torch.inference_mode():
+            ids = torch.tensor(padded, device=self.device)  # [rows, tokens]
+            lengths = torch.tensor([len(ids) for ids in tokens], device=self.device)
+            read = torch.arange(longest, device=self.device) < lengths[:, None]
+            states = self.model(input_ids=ids, attention_mask=read.long()).last_hidden_state
+            summed = (states.float() * read[..., None]).sum(dim=1)  # [rows, hidden]
+            mean: np.ndarray = normalize(summed / lengths[:, None], dim=-1).cpu().numpy()
         return mean
 
     def _try_bf16(self, model_folder: Path) -> None:
@@ -128,9 +128,9 @@ def _positions(model: torch.nn.Module) -> int | None:
 
     RoBERTa counts its positions from the padding id on, so some of them are never used.
     """
-    limit = getattr(model.config, "max_position_embeddings", None)
+    limit: int | None = getattr(model.config, "max_position_embeddings", None)
     for name, module in model.named_modules():
         if name.endswith("position_embeddings") and isinstance(module, torch.nn.Embedding):
             unused = 0 if module.padding_idx is None else module.padding_idx + 1
-            return module.num_embeddings - unused
+            return int(module.num_embeddings) - unused
     return limit

@@ -23,8 +23,8 @@ def fastest_dtype(device: torch.device | str = "cpu") -> torch.dtype:
     On a CUDA device that supports bfloat16 it always is. On a CPU it depends on whether the
     machine has instructions for it (AVX512-BF16, AMX) and PyTorch uses them; without them bf16
     is emulated, and slower. So it is measured: both formats multiply matrices of 512 x 384 and
-    384 x 1536, the most frequent shape of a small encoder, in turn for a tenth of a second. The rule's
-    source is this measurement alone; nothing is looked up by the processor's name.
+    384 x 1536, the most frequent shape of a small encoder, in turn for a tenth of a second. The
+    rule's source is this measurement alone; nothing is looked up by the processor's name.
 
     Args:
         device: where it will be used; asked once per process and device.
