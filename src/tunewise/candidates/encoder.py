@@ -9,7 +9,9 @@ tunewise.training.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -99,7 +101,7 @@ class Encoder:
             encoder = load_encoder(place)
         else:
             place = folder / "adapter"
-            encoder = self._adapted(about, place)
+            encoder = adapted(self._base_of(about, place), place)
         dtype = getattr(torch, about["answering"]["dtype"])
         if dtype is torch.bfloat16 and fastest_dtype(device()) is not dtype:
             dtype = torch.float32  # the machine that answers may not be the one that trained
@@ -111,7 +113,7 @@ class Encoder:
             dtype=dtype,
         )
 
-    def _adapted(self, about: dict[str, Any], place: Path) -> Any:
+    def _base_of(self, about: dict[str, Any], place: Path) -> Any:
         base = resolve(about["model"]["name"], Silent(), task_folder=self.setup.task_folder)
         if base.fingerprint != about["model"]["fingerprint"]:
             raise RunFolderError(
@@ -119,9 +121,7 @@ class Encoder:
                 where=str(place),
                 mend="Bring back the model as it was, or run the task again.",
             )
-        with quiet_transformers():
-            adapted = PeftModel.from_pretrained(load_encoder(base.path), str(place))
-        return adapted.merge_and_unload()
+        return load_encoder(base.path)
 
     def _texts(self, examples: Sequence[Example]) -> Texts:
         index = {label: i for i, label in enumerate(self.setup.labels)}
@@ -219,7 +219,22 @@ def prepared_encoder(encoder: Any, lora: LoraSettings | None, where: str) -> Any
         return encoder
     check_target_modules(encoder, lora.target_modules, where)
     config = LoraConfig(task_type=TaskType.FEATURE_EXTRACTION, **lora.model_dump())
-    return get_peft_model(encoder, config)
+    with quiet_peft():
+        return get_peft_model(encoder, config)
+
+
+def adapted(encoder: Any, folder: Path) -> Any:
+    """Return `encoder` with the adapter in `folder` merged into its weights."""
+    with quiet_transformers(), quiet_peft():
+        return PeftModel.from_pretrained(encoder, str(folder)).merge_and_unload()
+
+
+@contextmanager
+def quiet_peft() -> Iterator[None]:
+    """Keep to ourselves that PEFT asks transformers by a name which transformers will drop."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+        yield
 
 
 def longest_input(encoder: Any, tokenizer: Any) -> int:
