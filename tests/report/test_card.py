@@ -79,6 +79,7 @@ def test_no_row_of_the_data_stands_in_the_card(tmp_path: Path) -> None:
     card = model_card(evidence)
     assert "Jane" not in card
     assert "4929" not in card
+    assert evidence.splits.how not in card  # it names the user's files and folders
 
 
 def test_hostile_labels_break_neither_markdown_nor_front_matter(tmp_path: Path) -> None:

@@ -62,10 +62,24 @@ def test_duration_has_the_unit_that_suits_it(seconds: float | None, expected: st
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [(1234.4, "1,234"), (16.2, "16"), (9.96, "10"), (3.24, "3.2"), (0.05, "0.05"), (None, "—")],
+    [
+        (1234.4, "1,234"),
+        (16.2, "16"),
+        (9.96, "10"),
+        (9.6, "9.6"),
+        (3.24, "3.2"),
+        (0.05, "0.05"),
+        (None, "—"),
+    ],
 )
 def test_quantity_has_about_two_digits(value: float | None, expected: str) -> None:
     assert figures.quantity(value) == expected
+
+
+def test_an_unknown_count_is_a_dash() -> None:
+    assert figures.count(None) == "—"
+    assert figures.count(0) == "0"
+    assert figures.count(3080) == "3,080"
 
 
 def test_rows_judged_say_when_they_are_a_part() -> None:

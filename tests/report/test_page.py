@@ -195,6 +195,7 @@ def test_drawings_show_the_candidates_and_name_those_left_out(
 def test_samples_show_all_finalists_and_say_how_they_were_chosen(tree: Element) -> None:
     section = tree.one("section", id="samples")
     assert "drawn by lot (seed 7)" in words(section)
+    assert "rows that every finalist answered come first" in words(section)
     for answers in section.all("dl"):
         names = [words(dt) for dt in answers.all("dt")]
         assert names == [
@@ -305,3 +306,11 @@ def test_settings_are_shown_whole_as_json(tree: Element) -> None:
     blocks = tree.one("section", id="settings").all("pre")
     assert len(blocks) == 5
     assert all('"seed": 7' in block.text for block in blocks)
+
+
+def test_what_is_used_for_want_of_evidence_is_not_called_a_winner(small: Evidence) -> None:
+    verdict = replace(small.verdict, decision="not enough evidence")
+    open_case = read_html(page(replace(small, verdict=verdict)))
+    assert words(open_case.one(class_="is-winner")) == "use for now"
+    assert words(open_case.one("header")).count("Use for now") == 1
+    assert words(read_html(page(small)).one(class_="is-winner")) == "winner"

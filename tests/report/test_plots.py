@@ -110,6 +110,12 @@ def test_every_row_is_in_one_bar_of_the_lengths(lengths: list[int]) -> None:
         assert bar.y + bar.height == pytest.approx(plots.BARS[3])
 
 
+def test_the_longest_texts_share_the_last_bar() -> None:
+    drawing = plots.length_bars([*range(10, 110), 9000])
+    assert drawing.bars[-1].text.startswith("105 to 9,000 characters:")
+    assert drawing.bars[0].text == "0 to 4 characters: 0 rows"
+
+
 def test_balance_shows_the_largest_label_first() -> None:
     drawing = plots.balance_bars([3, 9, 0], ["a", "b", "c"])
     assert drawing is not None

@@ -122,7 +122,10 @@ def _marked(card: Scorecard, verdict: Verdict) -> str:
 
 
 def _legend(scorecards: Mapping[str, Scorecard], verdict: Verdict) -> str:
-    said = ["> winner", "· finalist"]
+    settled = verdict.decision != "not enough evidence"
+    said = ["· finalist"]
+    if verdict.winner is not None:
+        said.insert(0, "> winner" if settled else "> to use for now")
     if any(card.latency_p50 is None for card in scorecards.values()):
         said.append(f"{figures.UNKNOWN} not known")
     words = ", ".join(said) + ". In brackets: 95% intervals."
