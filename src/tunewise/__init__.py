@@ -11,10 +11,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tunewise.version import __version__
+
 if TYPE_CHECKING:
     from tunewise.api import Predictor, Run, load, run
 
-__version__ = "0.1.0"
+
 __all__ = ["Predictor", "Run", "__version__", "load", "run"]
 
 

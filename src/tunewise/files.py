@@ -161,7 +161,7 @@ def read_records(path: Path, kind: type[R]) -> list[R]:
 
 def _record(path: Path, kind: type[R], value: object) -> R:
     try:
-        return _adapter(kind).validate_python(value)  # type: ignore[no-any-return]
+        return _adapter(kind).validate_python(value)  # type: ignore[arg-type,no-any-return]
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])

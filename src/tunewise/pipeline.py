@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from tunewise import __version__
 from tunewise.data.audit import audit
 from tunewise.data.read import read_dataset
 from tunewise.data.split import split
@@ -36,6 +35,7 @@ from tunewise.report.build import write_report
 from tunewise.task.load import load_task
 from tunewise.task.settings import Entry, Task, named
 from tunewise.trial import Trial, Work, models_of
+from tunewise.version import __version__
 from tunewise.workspace.environment import environment
 from tunewise.workspace.folder import CandidateFolder, RunFolder, held, made
 from tunewise.workspace.stages import record_of, run_stage

@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy.stats import norm
 
 from tunewise.decision.decide import decided
+from tunewise.evaluation.proportion import share
 from tunewise.evaluation.score import scorecard
 from tunewise.records import Example, Family, Prediction, Scorecard, Split, Timing, Verdict
 from tunewise.task.settings import DecideSettings
@@ -55,6 +57,7 @@ class World:
     settings: DecideSettings = field(default_factory=DecideSettings)
     looks: int = 1
     exact: bool = True  # the very share of rows is right, up to rounding, not just on average
+    accuracy_only: bool = False  # leave out of the scorecards what a verdict on accuracy ignores
 
     def examples(self, split: Split, rows: int) -> list[Example]:
         rng = np.random.default_rng([self.seed, len(split)])
@@ -103,6 +106,9 @@ class World:
         for name, planted in self.candidates.items():
             judged = {p.id for p in answers[name]}
             part = f"{len(judged):,} of the {len(rows):,} {split} rows, drawn at random"
+            if self.accuracy_only:
+                cards[name] = self._small_card(name, split, rows, answers[name])
+                continue
             times = () if planted.seconds is None or split != "test" else (planted.seconds,) * 5
             cards[name] = scorecard(
                 candidate=name,
@@ -117,6 +123,23 @@ class World:
                 fit_seconds=1.0,
             )
         return cards
+
+    def _small_card(
+        self, name: str, split: Split, rows: Sequence[Example], answers: Sequence[Prediction]
+    ) -> Scorecard:
+        targets = {row.id: row.target for row in rows}
+        right = sum(targets[p.id] == p.answer for p in answers)
+        kind = self.candidates[name].kind
+        return Scorecard(
+            candidate=name,
+            kind=kind,
+            family=KIND_FAMILY[kind],
+            split=split,
+            rows=len(answers),
+            metrics={"accuracy": share(right, len(answers))},
+            labels=(),
+            confused=(),
+        )
 
     def verdict(self) -> Verdict:
         test = self.examples("test", self.test_rows)
@@ -144,7 +167,5 @@ def _easiest(ease: np.ndarray, accuracy: float) -> np.ndarray:
 
 def _likely(ease: np.ndarray, accuracy: float) -> np.ndarray:
     """Mark each row with probability `accuracy`, the easy ones rather."""
-    from scipy.stats import norm
-
     marked: np.ndarray = ease > norm.isf(accuracy)
     return marked

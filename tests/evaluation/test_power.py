@@ -11,7 +11,6 @@ from tunewise.evaluation.power import (
     mcnemar_power,
     noticeable_difference,
     resampled_power,
-    rows_to_bound,
     rows_to_notice,
 )
 
@@ -75,7 +74,6 @@ def test_rows_needed_are_enough_and_hardly_more_than_connor_says(
 def test_no_number_of_rows_shows_a_nil_difference() -> None:
     assert rows_to_notice(0.1, 0.0) is None
     assert resampled_power(100, 0.0, 0.01, 0.01) == (pytest.approx(0.028016, abs=1e-6), None)
-    assert rows_to_bound(0.1, 0.0) is None
 
 
 def test_a_tiny_difference_asks_for_rows_without_end_but_not_for_time_without_end() -> None:
@@ -89,16 +87,3 @@ def test_a_stricter_level_asks_for_more_rows() -> None:
     assert loose is not None
     assert strict is not None
     assert 1.3 < strict / loose < 1.8
-
-
-def test_rows_to_bound_a_difference_keep_their_promise() -> None:
-    discordance, distance = 0.08, 0.02
-    rows = rows_to_bound(discordance, distance)
-    assert rows is not None
-    drawn = np.random.default_rng(2).multinomial(
-        rows, [discordance / 2, discordance / 2, 1 - discordance], size=DRAWS
-    )
-    shares = drawn / rows
-    difference = shares[:, 0] - shares[:, 1]
-    half = 1.959964 * np.sqrt((shares[:, 0] + shares[:, 1] - difference**2) / rows)
-    assert np.mean(difference + half < distance) == pytest.approx(0.8, abs=0.02)

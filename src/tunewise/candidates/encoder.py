@@ -233,7 +233,9 @@ def adapted(encoder: Any, folder: Path) -> Any:
 def quiet_peft() -> Iterator[None]:
     """Keep to ourselves that PEFT asks transformers by a name which transformers will drop."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+        warnings.filterwarnings(
+            "ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning
+        )
         yield
 
 

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from tunewise import __version__
 from tunewise.cli import init, predict, run, schema
 from tunewise.errors import TunewiseError, one_line
+from tunewise.version import __version__
 
 app = typer.Typer(
     name="tunewise",

@@ -1,0 +1,1 @@
+"""Models that answer: label scores of causal models, embeddings of encoders, number formats."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from scipy.optimize import brentq
 from scipy.stats import binom, norm
 
 from tunewise.evaluation.answers import Floats, Integers
@@ -65,16 +66,12 @@ def noticeable_difference(rows: int, discordance: float, alpha: float = ALPHA) -
         A share; None where these rows couldn't reveal any difference (five or fewer).
     """
 
-    def power(difference: float) -> float:
-        return mcnemar_power(rows, max(discordance, difference), difference, alpha)
+    def excess(difference: float) -> float:
+        return mcnemar_power(rows, max(discordance, difference), difference, alpha) - POWER
 
-    low, high = 0.0, 1.0
-    if power(high) < POWER:
+    if excess(1.0) < 0:
         return None
-    while high - low > 1e-6:
-        middle = (low + high) / 2
-        low, high = (low, middle) if power(middle) >= POWER else (middle, high)
-    return high
+    return float(brentq(excess, 0.0, 1.0, xtol=1e-6))
 
 
 def rows_to_notice(discordance: float, difference: float, alpha: float = ALPHA) -> int | None:
@@ -95,9 +92,9 @@ def rows_to_notice(discordance: float, difference: float, alpha: float = ALPHA) 
     def enough(rows: int) -> bool:
         return mcnemar_power(rows, discordance, difference, alpha) >= POWER
 
-    low, high = 0, math.ceil(near) + 1
+    low, high = 0, math.ceil(near)
     while not enough(high):
-        low, high = high, 2 * high
+        low, high = high, math.ceil(1.1 * high)
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if enough(middle) else (middle, high)
@@ -109,17 +106,6 @@ def connor_rows(discordance: float, difference: float, alpha: float = ALPHA) -> 
     spread = math.sqrt(max(discordance - difference**2, 0.0))
     needed = norm.isf(alpha / 2) * math.sqrt(discordance) + norm.ppf(POWER) * spread
     return float(needed / difference) ** 2
-
-
-def rows_to_bound(discordance: float, distance: float, alpha: float = ALPHA) -> int | None:
-    """Return the rows on which a paired interval ends within `distance` of the true difference.
-
-    With 80% probability, by the normal approximation. None where the distance is nil.
-    """
-    if distance <= 0:
-        return None
-    needed = float(norm.isf(alpha / 2) + norm.ppf(POWER)) ** 2 * discordance / distance**2
-    return min(math.ceil(needed), MOST_ROWS)
 
 
 def resampled_power(

@@ -17,11 +17,11 @@ import jinja2
 from markupsafe import Markup
 from ruamel.yaml import YAML
 
-from tunewise import __version__
 from tunewise.models.catalogue import catalogue
 from tunewise.records import LabelFigures
 from tunewise.report import figures, text
 from tunewise.report.gather import Evidence, Judged
+from tunewise.version import __version__
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 SETTING = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,40}")  # a key that no row's text would be

@@ -16,10 +16,10 @@ from typing import Any
 import jinja2
 from markupsafe import Markup, escape
 
-from tunewise import __version__
 from tunewise.records import Comparison, Finding, LabelFigures, LeftOut
 from tunewise.report import figures, plots, samples, text
 from tunewise.report.gather import SIDES, Evidence, Judged
+from tunewise.version import __version__
 
 LONGEST_SETTINGS = 20_000  # characters of a candidate's settings that are shown
 MOST_PLACES = 8  # rows named beside a finding

@@ -244,6 +244,15 @@ class DecideSettings(Strict):
     )
 
 
+def _default_candidates() -> list[CandidateEntry]:
+    return [
+        MajorityEntry(majority=MajoritySettings()),
+        ProbeEntry(probe=ProbeSettings()),
+        PromptEntry(prompt=PromptSettings()),
+        EncoderEntry(encoder=EncoderSettings()),
+    ]
+
+
 class Task(Strict):
     """A task: what to answer, from which data, with which candidates, and how to decide."""
 
@@ -258,12 +267,7 @@ class Task(Strict):
     )
     data: DataSettings
     candidates: list[CandidateEntry] = Field(
-        default_factory=lambda: [
-            MajorityEntry(majority=MajoritySettings()),
-            ProbeEntry(probe=ProbeSettings()),
-            PromptEntry(prompt=PromptSettings()),
-            EncoderEntry(encoder=EncoderSettings()),
-        ],
+        default_factory=_default_candidates,
         min_length=1,
         description="What may answer the task. Left out: majority, probe, prompt and encoder.",
     )

@@ -16,7 +16,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from tunewise import __version__
 from tunewise.files import value_sha256
 from tunewise.models.loading import quiet_transformers
 from tunewise.progress import Progress, showing
@@ -36,6 +35,7 @@ from tunewise.training.classifier import EncoderClassifier
 from tunewise.training.head_start import pooled_states, start_head
 from tunewise.training.trainer import EncoderTrainer
 from tunewise.training.vocabulary import keep_occurring_rows, put_back
+from tunewise.version import __version__
 
 
 @dataclass(frozen=True)

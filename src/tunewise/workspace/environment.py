@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from tunewise import __version__
+from tunewise.version import __version__
 
 PACKAGES = (
     "torch",

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import filelock
 
-from tunewise import __version__
 from tunewise.errors import RunFolderError, RunInUse
 from tunewise.files import disk_errors, read_json, write_json, write_text
+from tunewise.version import __version__
 
 FORMAT = 1  # rises when an older version's run folder can no longer be read
 

@@ -88,7 +88,8 @@ def _right(logps: np.ndarray, targets: np.ndarray, lengths: np.ndarray) -> np.nd
     answers = [
         Normaliser(how, lengths, offsets).scores(logps).argmax(axis=1) for how in NORMALISATIONS
     ]
-    return np.stack(answers) == targets
+    right: np.ndarray = np.stack(answers) == targets
+    return right
 
 
 def _is_behind(right: np.ndarray, leader: np.ndarray) -> bool:

@@ -38,11 +38,12 @@ class Normaliser:
         Args:
             logps: log P(label | prompt) in nats, [rows, labels].
         """
+        found: np.ndarray = logps
         if self.how == "mean":
-            return logps / self.lengths
-        if self.how == "calibrated":
-            return logps - self.offsets
-        return logps
+            found = logps / self.lengths
+        elif self.how == "calibrated":
+            found = logps - self.offsets
+        return found
 
     def probabilities(self, logps: np.ndarray) -> np.ndarray:
         """Return the softmax of the scores over the labels, [rows, labels]."""

@@ -1,0 +1,162 @@
+"""Faults these catch: a defect not found, a finding without its rows, clean rows accused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.data.conftest import TICKETS
+from tunewise.data.audit import CHECKS, audit
+from tunewise.data.read import read_dataset
+from tunewise.data.split import split
+from tunewise.records import Dataset, Example, Finding, LeftOut, Split, Splits
+from tunewise.task.load import load_task
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "support-tickets"
+CLEAN: list[tuple[str, str, Split]] = [
+    (f"{text} on {side}", label, side)
+    for side in ("train", "validation", "test")
+    for text, label in TICKETS
+]
+
+
+def findings(*rows: tuple[str, str, Split], group: str | None = None, **more: object):
+    """Audit clean rows and, after them, those given; return the findings by check."""
+    examples = tuple(
+        Example(f"id-{n}", text, label, n, f"{side}.csv", group=group, given_split=side)
+        for n, (text, label, side) in enumerate([*CLEAN, *rows], start=1)
+    )
+    sides = {
+        name: tuple(e.id for e in examples if e.given_split == name)
+        for name in ("train", "validation", "test")
+    }
+    labels = tuple(sorted({e.target for e in examples}))
+    found = audit(Dataset(examples, labels, (), **more), Splits(**sides, how=""))  # type: ignore[arg-type]
+    by_check: dict[str, list[Finding]] = {}
+    for finding in found:
+        by_check.setdefault(finding.check, []).append(finding)
+    return by_check
+
+
+AT = len(CLEAN) + 1  # row number of the first that a test adds
+
+
+def test_clean_rows_have_no_findings() -> None:
+    assert findings() == {}
+
+
+@pytest.mark.parametrize("side", ["train", "test"])
+def test_copies_are_found_whatever_their_case_and_spacing(side: Split) -> None:
+    found = findings(("A new text", "orders", side), ("a  NEW text ", "orders", side))
+    [finding] = found["duplicates"]
+    assert finding.rows == (f"{side}.csv:{AT}", f"{side}.csv:{AT + 1}")
+    assert "'A new text'" in finding.reason
+    assert finding.mend
+    assert [*found] == ["duplicates"]
+
+
+def test_the_same_text_with_two_labels_is_a_conflict_and_no_copy() -> None:
+    found = findings(("A new text", "orders", "train"), ("a new text", "billing", "train"))
+    [finding] = found["conflicts"]
+    assert finding.severity == "warning"
+    assert finding.rows == (f"train.csv:{AT}", f"train.csv:{AT + 1}")
+    assert "as 'orders'" in finding.reason
+    assert "as 'billing'" in finding.reason
+    assert [*found] == ["conflicts"]
+
+
+@pytest.mark.parametrize("learnt", ["train", "validation"])
+def test_a_text_of_train_or_validation_in_test_is_leakage(learnt: Split) -> None:
+    found = findings(("Ｎｅｗ text", "orders", learnt), ("new text", "orders", "test"))
+    [finding] = found["leakage"]
+    assert finding.severity == "error", "1 of 19 test rows is more than 1%"
+    assert finding.rows == (f"{learnt}.csv:{AT}", f"test.csv:{AT + 1}")
+    assert "1 of the 19 test rows" in finding.reason
+
+
+def test_a_text_of_train_in_validation_is_no_leakage_into_test() -> None:
+    found = findings(("new text", "orders", "train"), ("new text", "orders", "validation"))
+    assert "leakage" not in found
+
+
+def test_a_group_on_both_sides_is_leakage() -> None:
+    [finding] = findings(group="customer 1")["leakage"]
+    assert "18 of the 18 test rows belong to a group" in finding.reason
+
+
+def test_rare_labels_are_named_with_their_rows() -> None:
+    [finding] = findings(("odd one", "odd", "train"), ("odd two", "odd", "train"))["balance"]
+    assert "'odd' (2)" in finding.reason
+    assert finding.rows == (f"train.csv:{AT}", f"train.csv:{AT + 1}")
+
+
+def test_a_label_that_crowds_out_the_others_is_told() -> None:
+    many = [(f"order number {n}", "orders", "train") for n in range(400)]
+    [finding] = findings(*many)["balance"]  # type: ignore[arg-type]
+    assert finding.severity == "note"
+    assert "'orders' has 406 of the 418" in finding.reason
+
+
+def test_a_label_to_judge_that_is_never_learnt_is_told() -> None:
+    found = findings(("odd one", "odd", "test"))
+    [finding] = found["unseen"]
+    assert finding.rows == (f"test.csv:{AT}",)
+    assert "'odd'" in finding.reason
+
+
+@pytest.mark.parametrize(
+    ("text", "how"), [("word " * 500, "longer"), ("x", "shorter"), ("?!", "shorter")]
+)
+def test_texts_of_odd_length_are_found(text: str, how: str) -> None:
+    [finding] = findings((text, "orders", "train"))["lengths"]
+    assert f"far {how}" in finding.reason
+    assert finding.rows == (f"train.csv:{AT}",)
+
+
+def test_labels_that_are_spelled_in_two_ways_are_found() -> None:
+    rows = [(f"mail {n}", "Or-ders", "train") for n in range(5)]
+    [finding] = findings(*rows)["spellings"]  # type: ignore[arg-type]
+    assert "write all as 'orders'" in finding.mend
+    assert finding.rows == tuple(f"train.csv:{AT + n}" for n in range(5))
+
+
+def test_rows_left_out_are_listed() -> None:
+    left_out = (LeftOut("t.csv", 3, "blank"), LeftOut("t.csv", 9, "blank"))
+    [finding] = findings(left_out=left_out)["left_out"]
+    assert finding.rows == ("t.csv:3", "t.csv:9")
+    assert "2 rows were left out: blank" in finding.reason
+
+
+def test_worst_comes_first() -> None:
+    by_check = findings(
+        ("x", "orders", "train"),
+        ("new text", "orders", "train"),
+        ("new text", "billing", "test"),
+    )
+    found = [finding.severity for findings_ in by_check.values() for finding in findings_]
+    assert found == ["error", "warning", "note"], by_check
+
+
+def test_every_check_says_something_here() -> None:
+    """A check that no test of this file can make speak would be dead."""
+    assert {check.__name__ for check in CHECKS} == {
+        *("leakage", "conflicts", "unseen", "spellings"),
+        *("balance", "duplicates", "lengths", "left_out"),
+    }
+
+
+def test_the_example_has_the_flaws_that_its_readme_speaks_of() -> None:
+    task = load_task(EXAMPLE / "task.yaml")
+    dataset = read_dataset(task.data, EXAMPLE)
+    assert len(dataset.examples) == 5_000 + 3_080
+    assert len(dataset.labels) == 77
+    splits = split(dataset, task.data, task.seed)
+    found = {finding.check: finding for finding in audit(dataset, splits)}
+    assert "4 of the 3,080 test rows" in found["leakage"].reason
+    assert len(found["leakage"].rows) == 8
+    rows = {f"{e.source}:{e.row}": e for e in dataset.examples}
+    leaked = [rows[place] for place in found["leakage"].rows]
+    for learnt, judged in zip(leaked[::2], leaked[1::2], strict=True):
+        assert learnt.input.lower() == judged.input.lower()
+        assert (learnt.given_split, judged.given_split) == ("train", "test")
