@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from tunewise import pipeline
+from tunewise.data.store import load_dataset
 from tunewise.errors import RunFolderError
 from tunewise.files import read_json, read_record, read_records
 from tunewise.models.model_folder import ModelFolder
@@ -125,9 +126,8 @@ def test_changed_test_rows_refit_nothing(task: Path) -> None:
     folder = run(task)
     splits = read_record(folder.splits, Splits)
     before = stamps(folder)
-    rows = list(csv.DictReader((task.parent / "tickets.csv").open(encoding="utf-8")))
-    from tunewise.data.store import load_dataset
-
+    with (task.parent / "tickets.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
     by_id = {e.id: e for e in load_dataset(folder).examples}
     gone = by_id[splits.test[0]].input
     with (task.parent / "tickets.csv").open("w", encoding="utf-8", newline="") as file:
@@ -269,18 +269,19 @@ def test_bad_input_is_one_line_and_leaves_nothing(
 def test_a_full_disk_is_one_line_and_the_run_carries_on_with_more_room(task: Path) -> None:
     small = task.parent / "small"
     small.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(small)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=20k", "tmpfs", str(small)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("mounting a small file system isn't allowed here")
     try:
         code = "from tunewise.cli.main import main; main()"
         words = [sys.executable, "-c", code, "run", str(task), "--runs", str(small)]
-        full = subprocess.run(words, capture_output=True, text=True, check=False)
-        assert full.returncode == 2
-        assert "the disk is full" in full.stderr
-        assert "Traceback" not in full.stderr
-        grow = ["mount", "-o", "remount,size=400m", str(small)]
-        subprocess.run(grow, check=True)
+        for size, told in (("20k", "the disk is full"), ("1m", "Make room")):
+            subprocess.run(["mount", "-o", f"remount,size={size}", str(small)], check=True)
+            full = subprocess.run(words, capture_output=True, text=True, check=False)
+            assert full.returncode == 2
+            assert told in full.stderr.splitlines()[-1]
+            assert "Traceback" not in full.stderr
+        subprocess.run(["mount", "-o", "remount,size=800m", str(small)], check=True)
         again = subprocess.run(words, capture_output=True, text=True, check=False)
         assert again.returncode == 0, again.stderr
     finally:

@@ -157,15 +157,15 @@ def test_real_tickets_are_told_apart(minilm, tmp_path):
     fitted = probe("minilm-l6", INTENTS).fit(part["train"], part["validation"], tmp_path, Silent())
     answers = fitted.predict(part["test"], Silent())
     right = [a.answer == row.target for a, row in zip(answers, part["test"], strict=True)]
-    assert len(right) == 40
-    assert sum(right) >= 38
+    assert len(right) == 24
+    assert sum(right) >= 22
     about = read_json(tmp_path / "settings.json")["model"]
     assert about["fingerprint"] == minilm.fingerprint
     assert about["licence"] == "Apache-2.0"
 
 
 PARTS = (
-    ("train", slice(0, 20)),
-    ("validation", slice(20, 25)),
-    ("test", slice(25, 35)),
+    ("train", slice(0, 14)),
+    ("validation", slice(14, 18)),
+    ("test", slice(18, 24)),
 )

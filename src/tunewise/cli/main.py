@@ -12,6 +12,8 @@ from tunewise.cli import init, predict, run, schema
 from tunewise.errors import TunewiseError, one_line
 from tunewise.version import __version__
 
+INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it
+
 app = typer.Typer(
     name="tunewise",
     help="Tune or prompt? An honest verdict from your labelled examples, and the winner to ship.",
@@ -57,12 +59,7 @@ def status(arguments: list[str]) -> int:
         print(f"tunewise: {error}", file=sys.stderr)
         return error.exit_status
     except (KeyboardInterrupt, typer.Abort):
-        again = " ".join(["tunewise", *arguments])
-        print(
-            f"\ntunewise: stopped. What was finished is kept; carry on with: {one_line(again)}",
-            file=sys.stderr,
-        )
-        return 130
+        code = INTERRUPTED
     except SystemExit as ended:
         if not isinstance(ended.__context__, BrokenPipeError):
             raise
@@ -73,4 +70,10 @@ def status(arguments: list[str]) -> int:
             raise
         shown()  # a usage error, told by the command-line library in its own words
         return int(getattr(error, "exit_code", 2))
+    if code == INTERRUPTED:  # the command-line library may return it for Ctrl-C
+        again = " ".join(["tunewise", *arguments])
+        print(
+            f"\ntunewise: stopped. What was finished is kept; carry on with: {one_line(again)}",
+            file=sys.stderr,
+        )
     return code if isinstance(code, int) else 0
