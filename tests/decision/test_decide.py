@@ -68,6 +68,35 @@ WORLDS: dict[str, tuple[World, str, str | None, tuple[str, ...]]] = {
         "prompt",
         ("rules out a gain of 2 points",),
     ),
+    "tuned is as good as a slow prompt": (
+        World(
+            with_floor(
+                prompt=Planted("prompt", 0.90, seconds=0.7),
+                encoder=Planted("encoder", 0.902, seconds=0.01),
+            ),
+            test_rows=3080,
+            shared=0.9,
+        ),
+        "tune",
+        "encoder",
+        (
+            "the prompt is 0.2 points behind",
+            "which rules out a gain of 2 points",
+            "A typical request takes encoder 10 ms and prompt 700 ms: the slower one would have"
+            " to earn its place by 2 points.",
+        ),
+    ),
+    "a slow prompt is worth its time": (
+        World(
+            with_floor(
+                prompt=Planted("prompt", 0.90, seconds=0.7),
+                encoder=Planted("encoder", 0.80, seconds=0.01),
+            ),
+        ),
+        "prompt",
+        "prompt",
+        ("10.0 points more than the tuned model", "prompt is the slowest"),
+    ),
     "existing is good enough": (
         World(
             with_floor(
@@ -357,7 +386,7 @@ DOUBTS = {
     "every row with": {"all predictions the same"},
     "no label, such as": {"answers that are no label"},
     "aren't alike": {"validation and test apart"},
-    "slowest of those": {"winner is the slowest"},
+    "slowest of those": {"winner is the slowest", "a slow prompt is worth its time"},
     "stand in the text": {"everything right", "one test row"},
     "was judged on": {"prompts judged on a part", "part too small, though rows are at hand"},
     "less upkeep": {"probe does as well as the encoder"},

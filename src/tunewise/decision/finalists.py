@@ -13,7 +13,8 @@ from tunewise.errors import DataError
 from tunewise.records import Family, Scorecard
 from tunewise.task.settings import DecideSettings
 
-EFFORT: tuple[Family, ...] = ("floor", "keep", "prompt", "tune")  # the least laborious first
+EFFORT: tuple[Family, ...] = ("floor", "keep", "prompt", "tune")  # the least laborious first …
+CHEAPER = 2.0  # … but a tuned model that answers so many times as fast goes before a prompt
 LIGHTNESS = ("probe", "encoder")  # kinds of one family, the least laborious first
 
 
@@ -22,7 +23,7 @@ class Final:
     """Who is compared.
 
     Attributes:
-        finalists: family -> candidate, the least laborious family first.
+        finalists: family -> candidate, the least laborious first; see `in_order`.
         slow: candidates set aside for their latency.
         untimed: candidates whose latency the limit asks for but nobody measured.
         entrants: family -> all its candidates that weren't set aside.
@@ -67,12 +68,28 @@ def final(
         fit = float("inf") if card.fit_seconds is None else card.fit_seconds
         return -card.metrics[settings.metric].value, lightness(card), fit, name
 
+    picked = {f: min(names, key=preference) for f, names in entrants.items() if names}
     return Final(
-        finalists={f: min(names, key=preference) for f, names in entrants.items() if names},
+        finalists=in_order(picked, test),
         slow=tuple(sorted(slow)),
         untimed=tuple(sorted(untimed)),
         entrants=entrants,
     )
+
+
+def in_order(picked: Mapping[Family, str], test: Mapping[str, Scorecard]) -> dict[Family, str]:
+    """Return the finalists by the labour of having them, the least first.
+
+    When a verdict is given both the prompt and the tuned model have been made. Writing a prompt
+    anew is less work than tuning a model anew; but what is paid with every request weighs more,
+    so the tuned model goes first if its typical request takes at most half the time.
+    """
+    times = {family: test[name].latency_p50 for family, name in picked.items()}
+    prompt, tuned = times.get("prompt"), times.get("tune")
+    order = list(EFFORT)
+    if prompt is not None and tuned is not None and CHEAPER * tuned <= prompt:
+        order[order.index("prompt") :] = ["tune", "prompt"]
+    return {family: picked[family] for family in order if family in picked}
 
 
 def lightness(card: Scorecard) -> int:

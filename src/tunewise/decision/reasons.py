@@ -37,7 +37,13 @@ def reasons(case: Case, seed: int) -> tuple[str, ...]:
         case: the decided case.
         seed: of a comparison that is made only to be told here.
     """
-    told = [*_turned_on(case), *_missing(case), *_set_aside(case), *_lighter(case, seed)]
+    told = [
+        *_turned_on(case),
+        *_cheaper_to_run(case),
+        *_missing(case),
+        *_set_aside(case),
+        *_lighter(case, seed),
+    ]
     for doubt in DOUBTS:
         told.extend(doubt(case))
     return tuple(dict.fromkeys(told))
@@ -68,7 +74,7 @@ def _open(case: Case, pair: Pair) -> str:
     found = case.between(simpler, other)
     ask = f"beats {_called(case, simpler)}"
     if simpler != case.floor:
-        ask = f"is worth its work over {simpler}"
+        ask = f"is worth its cost over {simpler}"
     rows = counted(found.rows, "row")
     if found.noticeable is None:
         sight = f"{rows} can't reveal any difference"
@@ -291,6 +297,19 @@ def _too_good(case: Case) -> Iterator[str]:
                 f"{name} answers every one of its {counted(card.rows, 'test row')} correctly:"
                 " make sure that the label doesn't stand in the text."
             )
+
+
+def _cheaper_to_run(case: Case) -> Iterator[str]:
+    """Tell that the tuned model was put before the prompt because it answers faster."""
+    order = list(case.final.finalists)
+    if "prompt" not in order or "tune" not in order[: order.index("prompt")]:
+        return
+    tuned, prompt = (case.final.finalists[family] for family in ("tune", "prompt"))
+    quick, slow = (1000 * (case.test[name].latency_p50 or 0.0) for name in (tuned, prompt))
+    yield (
+        f"A typical request takes {tuned} {time(quick)} and {prompt} {time(slow)}: the slower one"
+        f" would have to earn its place by {asked(case.settings.minimum_gain)}."
+    )
 
 
 def _slowest(case: Case) -> Iterator[str]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 TOKENS_TOGETHER = 1024  # read in one forward pass; more gains nothing on a CPU
 LOGITS_TOGETHER = 1 << 28  # held at once, so that large vocabularies fit into memory
-LOGITS_IN_FLOAT = 1 << 24  # of these, turned to float32 at once
+LOGITS_IN_FLOAT = 1 << 20  # of these, turned to float32 at once: 4 MB stay in the cache
 PROOF_BOUNDS = {torch.float32: 1e-3}  # nats a proof may be off; other formats: PROOF_SHARE
 PROOF_SHARE = 0.05  # of a label's log-probability, plus as much in nats per token
 
