@@ -20,17 +20,16 @@ from __future__ import annotations
 import argparse
 import csv
 import statistics
-import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
+from side_by_side import commit, timed
 
 from tunewise.candidates.prompt.conversation import Conversation, template_texts
 from tunewise.candidates.prompt.label_texts import label_texts
@@ -43,7 +42,6 @@ from tunewise.models.resolve import resolve
 from tunewise.progress import Silent
 from tunewise.workspace.environment import environment
 
-T = TypeVar("T")
 GOAL = 15.0  # times the naive speed
 EXACT = 1e-3  # nats, in float32
 NOISE = 0.02  # of a score, in bf16
@@ -122,17 +120,17 @@ def measured(model_name: str, rows: int, every: int) -> Result:
         return lambda: scorer.scores([prompt])
 
     batch = faster_batch(model, prompts[0], some[:8])
-    prefix_seconds, scorer = seconds(lambda: LabelScorer(model, talk.label_ids, shared))
+    prefix_seconds, scorer = timed(lambda: LabelScorer(model, talk.label_ids, shared))
     scorer.scores(prompts[:1])  # the first call chooses kernels
     times: list[tuple[float, float]] = []
     ours_found, naive_found = [], []
     for prompt in prompts[:rows]:
-        tries = [seconds(ours(prompt)) for _ in range(REPEATS)]
-        slow, plain = seconds(naive(batch, prompt))
+        tries = [timed(ours(prompt)) for _ in range(REPEATS)]
+        slow, plain = timed(naive(batch, prompt))
         times.append((statistics.median(t for t, _ in tries), slow * len(labels) / len(some)))
         ours_found.append(tries[0][1][0, ::every])
         naive_found.append(plain[0])
-    together, _ = seconds(lambda: scorer.scores(prompts))
+    together, _ = timed(lambda: scorer.scores(prompts))
     trie, plain = np.stack(ours_found), np.stack(naive_found)
     off = np.abs(trie - plain)
     fast, slow = (statistics.median(column) for column in zip(*times, strict=True))
@@ -180,27 +178,11 @@ def faster_batch(model: Any, prompt: Sequence[int], some: Sequence[Sequence[int]
     """Return how many labels the naive way should read at once: 1 or 8, whichever is faster."""
     times = {
         size: min(
-            seconds(partial(naive_scores, model, [prompt], some, batch=size))[0] for _ in range(2)
+            timed(partial(naive_scores, model, [prompt], some, batch=size))[0] for _ in range(2)
         )
         for size in (1, 8)
     }
     return min(times, key=lambda size: times[size])
-
-
-def seconds(work: Callable[[], T]) -> tuple[float, T]:
-    """Return wall seconds of some work and what it gave."""
-    began = time.perf_counter()
-    found = work()
-    return time.perf_counter() - began, found
-
-
-def commit() -> str:
-    """Return the commit that is checked out, with '+' when files differ from it."""
-    here = Path(__file__).parent
-    git = ["git", "-C", str(here)]
-    head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    changed = subprocess.run([*git, "diff", "--quiet", "HEAD"], check=False).returncode
-    return (head.stdout.strip() or "unknown") + ("+" if changed else "")
 
 
 def table(result: Result) -> None:

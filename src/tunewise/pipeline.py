@@ -13,12 +13,12 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from tunewise.data.audit import audit
+from tunewise.audit import audit
 from tunewise.data.read import read_dataset
 from tunewise.data.split import split
 from tunewise.data.store import load_dataset, write_dataset
 from tunewise.decision.decide import decided
-from tunewise.errors import TunewiseError
+from tunewise.errors import TaskFileError, TunewiseError
 from tunewise.files import (
     file_sha256,
     read_json,
@@ -57,6 +57,7 @@ def run(task_file: Path, progress: Progress, runs: Path | None = None) -> RunFol
         TunewiseError: a child of it for whatever the user can mend.
     """
     task = load_task(task_file)
+    _refuse_generation(task, task_file)
     task_folder = task_file.absolute().parent
     entries = named(task.candidates)
     path = (runs or task_folder / "runs") / task.task
@@ -81,6 +82,16 @@ def run(task_file: Path, progress: Progress, runs: Path | None = None) -> RunFol
             work=lambda: _report(folder),
         )
     return folder
+
+
+def _refuse_generation(task: Task, task_file: Path) -> None:
+    """Stop where no candidate could answer; the data can be looked at all the same."""
+    if task.kind == "generation":
+        raise TaskFileError(
+            "no candidate writes texts yet, so a task of kind 'generation' can't be run",
+            where=f"{task_file}: kind",
+            mend="Its data can be looked at with: tunewise audit",
+        )
 
 
 @contextlib.contextmanager
@@ -121,7 +132,7 @@ def _data(
     def work() -> list[Path]:
         dataset = read_dataset(task.data, task_folder, columns)
         splits = split(dataset, task.data, task.seed)
-        findings = audit(dataset, splits)
+        findings = audit(dataset, splits, task, task_folder, progress)
         write_dataset(folder, dataset)
         write_json(folder.splits, splits)
         write_json(folder.audit, findings)

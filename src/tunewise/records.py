@@ -13,6 +13,16 @@ Split = Literal["train", "validation", "test"]
 Family = Literal["floor", "keep", "prompt", "tune"]
 Severity = Literal["error", "warning", "note"]
 Decision = Literal["tune", "prompt", "keep", "not enough evidence"]
+Role = Literal["system", "user", "assistant"]
+Action = Literal["delete", "relabel", "rewrite"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Role
+    content: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +38,11 @@ class Example:
         columns: the row's other columns, as text.
         group: customer, document or the like that must stay on one side of a split.
         given_split: the side on which the user's own files put it, if they do.
+        time: when it came about, in ISO 8601, where the task names a column of times.
+        messages: the whole conversation, the answer included, where the row is one; then `input`
+            is what was said before the last answer and `target` that answer.
+        rejected: the answer that was liked less than `target`, in rows for preference tuning.
+        desirable: whether `target` was liked, in rows that say no more than that (KTO).
     """
 
     id: str
@@ -38,6 +53,10 @@ class Example:
     columns: dict[str, str] = field(default_factory=dict)
     group: str | None = None
     given_split: Split | None = None
+    time: str | None = None
+    messages: tuple[Message, ...] = ()
+    rejected: str | None = None
+    desirable: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +88,41 @@ class Dataset:
 
 
 @dataclass(frozen=True, slots=True)
+class Fix:
+    """A change of one row that a finding proposes; the user decides.
+
+    Attributes:
+        row: 'file:row'.
+        action: 'delete' the row, 'relabel' it (a new target), or 'rewrite' its input.
+        value: the new target or input; None where the row is deleted.
+        reason: why, in a few words.
+    """
+
+    row: str
+    action: Action
+    value: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
-    """Something the audit noticed, with its rows ('file:row'), the reason and the mend."""
+    """Something the audit noticed.
+
+    Attributes:
+        check: that noticed it.
+        severity: 'error' puts the verdict in doubt, 'warning' costs quality, 'note' is to be known.
+        reason: what was found, with its size, in words; personal data masked.
+        mend: what the user can do.
+        rows: as 'file:row'.
+        fixes: changes of rows that would mend it; empty where only a person can tell.
+    """
 
     check: str
     severity: Severity
     reason: str
     mend: str
     rows: tuple[str, ...] = ()
+    fixes: tuple[Fix, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tunewise.data.store import load_dataset, load_input_column, load_labels, write_dataset
 from tunewise.errors import RunFolderError
-from tunewise.records import ColumnChoice, Dataset, Example, LeftOut
+from tunewise.records import ColumnChoice, Dataset, Example, LeftOut, Message
 from tunewise.workspace.folder import RunFolder
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -24,6 +24,12 @@ EXAMPLE = st.builds(
     columns=st.dictionaries(TEXT, TEXT, max_size=3),
     group=st.none() | TEXT,
     given_split=st.sampled_from([None, "train", "validation", "test"]),
+    time=st.none() | TEXT,
+    messages=st.lists(
+        st.builds(Message, st.sampled_from(["system", "user", "assistant"]), TEXT), max_size=3
+    ).map(tuple),
+    rejected=st.none() | TEXT,
+    desirable=st.none() | st.booleans(),
 )
 DATASET = st.builds(
     Dataset,

@@ -7,12 +7,12 @@ of where the rows came from.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from tunewise.errors import RunFolderError
 from tunewise.files import disk_errors, read_record, write_json, written_whole
-from tunewise.records import ColumnChoice, Dataset, Example, LeftOut
+from tunewise.records import ColumnChoice, Dataset, Example, LeftOut, Message
 from tunewise.workspace.folder import RunFolder
 
 ROWS_PER_GROUP = 65_536
@@ -46,6 +46,10 @@ def write_dataset(folder: RunFolder, dataset: Dataset) -> None:
             "columns": [
                 json.dumps(row.columns, ensure_ascii=False, sort_keys=True) for row in rows
             ],
+            "time": [row.time for row in rows],
+            "messages": [[asdict(message) for message in row.messages] for row in rows],
+            "rejected": [row.rejected for row in rows],
+            "desirable": [row.desirable for row in rows],
         },
         schema=_schema(),
     )
@@ -98,7 +102,8 @@ def load_input_column(folder: RunFolder) -> str:
 
 
 def _example(row: dict[str, Any]) -> Example:
-    return Example(**{**row, "columns": json.loads(row["columns"])})
+    messages = tuple(Message(**message) for message in row["messages"])
+    return Example(**{**row, "columns": json.loads(row["columns"]), "messages": messages})
 
 
 def _schema() -> Any:
@@ -115,5 +120,9 @@ def _schema() -> Any:
             "group": text,
             "given_split": text,
             "columns": text,
+            "time": text,
+            "messages": pyarrow.list_(pyarrow.struct({"role": text, "content": text})),
+            "rejected": text,
+            "desirable": pyarrow.bool_(),
         }
     )

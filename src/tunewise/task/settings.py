@@ -259,8 +259,9 @@ class Task(Strict):
     task: str = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="Name; the run folder's name too."
     )
-    kind: Literal["classification"] = Field(
-        "classification", description="What is answered: one of a fixed set of labels."
+    kind: Literal["classification", "generation"] = Field(
+        "classification",
+        description="What is answered: one of a fixed set of labels, or a text that is written.",
     )
     instruction: str | None = Field(
         None, description="The task in a sentence or two, for prompted models."

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tunewise.data.audit.clusters import clusters, place, places, quoted
-from tunewise.data.audit.sides import Sides
+from tunewise.audit.clusters import clusters, place, places, quoted
+from tunewise.audit.sides import Sides
 from tunewise.records import Example, Finding, Severity
 
 TOO_MUCH = 0.01  # share of leaked test rows above which the verdict itself is in doubt

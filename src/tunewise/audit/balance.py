@@ -5,8 +5,8 @@ from __future__ import annotations
 import statistics
 from collections import Counter
 
-from tunewise.data.audit.clusters import place
-from tunewise.data.audit.sides import Sides
+from tunewise.audit.clusters import place
+from tunewise.audit.sides import Sides
 from tunewise.records import Finding
 
 FEW = 5  # training rows below which a label is rare

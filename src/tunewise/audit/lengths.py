@@ -6,8 +6,8 @@ import math
 import statistics
 from collections.abc import Sequence
 
-from tunewise.data.audit.clusters import place
-from tunewise.data.audit.sides import Sides
+from tunewise.audit.clusters import place
+from tunewise.audit.sides import Sides
 from tunewise.errors import one_line
 from tunewise.records import Example, Finding
 

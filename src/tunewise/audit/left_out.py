@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from tunewise.data.audit.sides import Sides
+from tunewise.audit.sides import Sides
 from tunewise.records import Finding, LeftOut
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 
-from tunewise.data.audit.clusters import place
-from tunewise.data.audit.sides import Sides
+from tunewise.audit.clusters import place
+from tunewise.audit.sides import Sides
 from tunewise.data.identity import normalised
 from tunewise.records import Finding
 

@@ -1,10 +1,13 @@
-"""The rows of a dataset on their sides of the split, as the checks look at them."""
+"""The rows of a dataset on their sides of the split, and what else a check may look at."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
+from tunewise.progress import Progress
 from tunewise.records import Dataset, Example, Splits
+from tunewise.task.settings import Task
 
 
 @dataclass(frozen=True)
@@ -14,12 +17,18 @@ class Sides:
     Attributes:
         dataset: with the rows that were left out.
         train, validation, test: rows on each side; rows that train_rows spares are on none.
+        task: what the user wrote.
+        task_folder: where task.yaml stands; relative paths start here.
+        progress: where a check that takes long says so.
     """
 
     dataset: Dataset
     train: tuple[Example, ...]
     validation: tuple[Example, ...]
     test: tuple[Example, ...]
+    task: Task
+    task_folder: Path
+    progress: Progress
 
     @property
     def learning(self) -> tuple[Example, ...]:
@@ -32,10 +41,12 @@ class Sides:
         return self.learning + self.test
 
 
-def sides(dataset: Dataset, splits: Splits) -> Sides:
+def sides(
+    dataset: Dataset, splits: Splits, task: Task, task_folder: Path, progress: Progress
+) -> Sides:
     """Return the rows on their sides."""
     by_id = {row.id: row for row in dataset.examples}
     train, validation, test = (
         tuple(by_id[i] for i in ids) for ids in (splits.train, splits.validation, splits.test)
     )
-    return Sides(dataset, train, validation, test)
+    return Sides(dataset, train, validation, test, task, task_folder, progress)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tunewise.data.audit.clusters import place
-from tunewise.data.audit.sides import Sides
+from tunewise.audit.clusters import place
+from tunewise.audit.sides import Sides
 from tunewise.records import Finding
 
 NAMED = 8

@@ -1,0 +1,62 @@
+"""Dataset and Splits -> Findings: what is usable but suspicious, worst first.
+
+Each check is one file: Sides in, Findings out, no knowledge of the others. To add one: its file
+here and its place in QUICK (seconds, part of every run) or DEEP (`tunewise audit` alone).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tunewise.audit.balance import balance
+from tunewise.audit.conflicts import conflicts
+from tunewise.audit.duplicates import duplicates
+from tunewise.audit.leakage import leakage
+from tunewise.audit.left_out import left_out
+from tunewise.audit.lengths import lengths
+from tunewise.audit.sides import Sides, sides
+from tunewise.audit.spellings import spellings
+from tunewise.audit.unseen import unseen
+from tunewise.progress import Progress
+from tunewise.records import Dataset, Finding, Severity, Splits
+from tunewise.task.settings import Task
+
+Check = Callable[[Sides], list[Finding]]
+QUICK: tuple[Check, ...] = (
+    leakage,
+    conflicts,
+    unseen,
+    spellings,
+    balance,
+    duplicates,
+    lengths,
+    left_out,
+)
+DEEP: tuple[Check, ...] = ()
+ORDER: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
+
+
+def audit(
+    dataset: Dataset,
+    splits: Splits,
+    task: Task,
+    task_folder: Path,
+    progress: Progress,
+    *,
+    deep: bool = False,
+) -> list[Finding]:
+    """Return the findings of the checks: errors, warnings, notes, in the checks' order.
+
+    Args:
+        dataset: all rows.
+        splits: their sides.
+        task: what the user wrote.
+        task_folder: where task.yaml stands.
+        progress: where to say what takes long.
+        deep: whether to make the checks that take minutes or need a model as well.
+    """
+    seen = sides(dataset, splits, task, task_folder, progress)
+    checks = QUICK + DEEP if deep else QUICK
+    findings = [finding for check in checks for finding in check(seen)]
+    return sorted(findings, key=lambda finding: ORDER[finding.severity])
