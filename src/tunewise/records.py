@@ -162,7 +162,7 @@ class Timing:
     """How long answering took.
 
     Attributes:
-        rows: rows answered together.
+        rows: rows answered together; those that were asked one at a time are not among them.
         seconds: wall time for all of them, batched as the candidate likes.
         latencies: wall seconds of single requests, one at a time, after warm-up.
     """
