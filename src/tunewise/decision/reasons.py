@@ -194,9 +194,9 @@ def _lighter(case: Case, seed: int) -> Iterator[str]:
     )
     far = "as good as" if lead == 0 else f"{gap(found)} {'ahead of' if lead > 0 else 'behind'}"
     yield (
-        f"{what} ({name}) is {far} {picked} on {counted(found.rows, 'test row')}"
-        f" ({advantage_range(found, name)}), though validation preferred the latter:"
-        " take it if you want less upkeep."
+        f"{what} ({name}) is {far} {picked}, which validation preferred, on"
+        f" {counted(found.rows, 'test row')} ({advantage_range(found, name)}): take it if you"
+        " want less upkeep."
     )
 
 
