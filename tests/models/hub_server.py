@@ -1,6 +1,7 @@
 """A small Hub on loopback that follows the published HTTP API, for one made-up model.
 
     GET  /api/models/OWNER/NAME[/revision/REV]   what there is, with sizes
+    GET  /api/models/OWNER/NAME/tree/COMMIT       its files
     HEAD /OWNER/NAME/resolve/COMMIT/FILE          commit, ETag, length
     GET  /OWNER/NAME/resolve/COMMIT/FILE          bytes
 
@@ -20,6 +21,7 @@ from pathlib import Path
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 FILE = re.compile(r"/(?P<repo>[\w.-]+/[\w.-]+)/resolve/(?P<commit>\w+)/(?P<file>.+)")
+TREE = re.compile(r"/api/models/(?P<repo>[\w.-]+/[\w.-]+)/tree/(?P<revision>[^?]+)")
 INFO = re.compile(r"/api/models/(?P<repo>[\w.-]+/[\w.-]+)(/revision/(?P<revision>[^?]+))?")
 
 
@@ -60,6 +62,8 @@ def serving(folders: dict[str, Path]) -> Iterator[Hub]:
             hub.asked.append(f"{self.command} {path}")
             if info := INFO.fullmatch(path):
                 self._info(info["repo"], info["revision"])
+            elif tree := TREE.fullmatch(path):
+                self._tree(hub.folders[tree["repo"]])
             elif file := FILE.fullmatch(path):
                 self._file(file["repo"], file["file"], send=send)
             else:
@@ -80,6 +84,13 @@ def serving(folders: dict[str, Path]) -> Iterator[Hub]:
                 about = {"_id": "1", "id": repo, "modelId": repo, "sha": COMMIT, "private": False}
                 about |= {"tags": ["license:apache-2.0"], "siblings": files, "config": config}
                 self._send(200, json.dumps(about).encode(), {"Content-Type": "application/json"})
+
+        def _tree(self, folder: Path) -> None:
+            files = [
+                {"type": "file", "path": p.name, "size": p.stat().st_size, "oid": "0" * 40}
+                for p in folder.iterdir()
+            ]
+            self._send(200, json.dumps(files).encode(), {"Content-Type": "application/json"})
 
         def _file(self, repo: str, name: str, *, send: bool) -> None:
             path = hub.folders[repo] / name

@@ -109,7 +109,8 @@ def _stand(case: Case, one: str, other: str, whom: str = "") -> str:
     unit = " of macro F1" if case.settings.metric == "macro_f1" else ""
     ahead = advantage(found, one)
     where = f"on {counted(found.rows, 'row')}"
-    span, proof = advantage_range(found, one), chance(found.p_adjusted)
+    span = advantage_range(found, one, case.settings.minimum_gain)
+    proof = chance(found.p_adjusted)
     if ahead == 0:
         way = f"exactly as good{f' as {whom}' if whom else ''}"
         return f"{way} {where} (difference {span})"
