@@ -14,7 +14,7 @@ from typing import Any
 
 from tunewise.errors import ModelError
 from tunewise.files import file_sha256, read_record, value_sha256, write_json
-from tunewise.models.cache import cache_folder
+from tunewise.cache import cache_folder
 from tunewise.models.catalogue import Kind
 
 PROVENANCE = "tunewise.json"
