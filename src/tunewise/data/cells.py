@@ -34,7 +34,9 @@ def cell_text(value: object, place: str, column: str) -> str | None:
         return "true" if value else "false"
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() else repr(value)
-    if isinstance(value, int | decimal.Decimal | datetime.date | datetime.time | datetime.timedelta):
+    if isinstance(
+        value, int | decimal.Decimal | datetime.date | datetime.time | datetime.timedelta
+    ):
         return str(value)
     if isinstance(value, Fault):
         raise DataError(

@@ -1,4 +1,4 @@
-"""JSON (a list of objects, {"data": [...]}, or {key: object}) and JSONL (an object a line) -> Table.
+"""JSON (a list of objects, {"data": [...]} or {key: object}), JSONL (an object a line) -> Table.
 
 Columns are the keys of all objects, in the order in which they first appear; an object without
 one has None there. Where the objects stand under keys, the first column holds those. Knows
@@ -125,7 +125,7 @@ def _objects(path: Path, tree: Any) -> list[dict[str, Any]]:
 
 
 def _by_key(tree: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the objects of {key: object}, each with its key in a column of a name not yet taken."""
+    """Return the objects of {key: object}, each with its key in a column of an unused name."""
     taken = set(_keys(tree.values()))
     column = next(name for name in _key_names() if name not in taken)
     return [{column: key, **item} for key, item in tree.items()]

@@ -68,6 +68,10 @@ class Table:
         """Where a row stands, as errors show it."""
         return f"{self.path}:{row.line}" if row.line else f"{self.path}: row {row.number}"
 
+    def short(self, row: Row) -> str:
+        """Where a row stands in the file, when the file was named before."""
+        return f"line {row.line}" if row.line else f"row {row.number}"
+
 
 def named_columns(names: Sequence[str], where: str) -> tuple[str, ...]:
     """Return a header's names; one left empty, as spreadsheets do for an index, gets one.
