@@ -44,7 +44,7 @@ GIVEN = "task.yaml says so"
 PROFILED = 20_000  # rows looked at
 MOST_LABEL_WORDS = 6.0  # mean words of a column that may be labels
 MOST_DISTINCT = 0.5  # share of differing values in a column that may be labels
-NEARLY_ALL = 0.9  # of the rows of the fullest column; an emptier one is hardly input or answer
+MOST_ROWS = 0.5  # of those of the fullest column; an emptier one is hardly input or answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +223,7 @@ def _written(free: list[Profile]) -> list[Profile]:
     """Return the columns that hold text; emptier ones only where there is no other."""
     texts = [p for p in free if p.texts > 0.5]
     most = max((p.filled for p in free), default=0)
-    return [p for p in texts if p.filled >= NEARLY_ALL * most] or texts
+    return [p for p in texts if p.filled >= MOST_ROWS * most] or texts
 
 
 def require(table: Table, column: str, key: str) -> int:

@@ -17,7 +17,7 @@ from tunewise.data.refusals import Place, place_of
 from tunewise.data.shapes.detect import columns_of, detected, filled_cells, format_of, named
 from tunewise.data.shapes.formats import SPECS
 from tunewise.data.shapes.said import Cells, Said
-from tunewise.data.shapes.turns import Unusable
+from tunewise.data.shapes.turns import KEYS, Unusable
 from tunewise.errors import DataError, one_line
 from tunewise.records import ColumnChoice
 from tunewise.task.settings import DataSettings, Format, Kind
@@ -175,8 +175,8 @@ def _plain_reader(shape: Shape, table: Table, kind: Kind) -> Callable[[Row], Sai
 def differing(table: Table, shape: Shape, faulty: Collection[int]) -> dict[str, list[Place]]:
     """Return those of a table's faulty rows that have another shape: its name to their places.
 
-    A row has another shape when it is of a format that no usable row is of, or when it lacks every
-    column of the shape and has some that no usable row has.
+    A row has another shape when it is of a format that no usable row is of and lacks a column of
+    this one, or when it lacks every column of the shape and has some that no usable row has.
     """
     usual: set[str] = set()
     formats: set[Format | None] = {None, shape.format}
@@ -190,9 +190,12 @@ def differing(table: Table, shape: Shape, faulty: Collection[int]) -> dict[str, 
             formats.add(format_of(filled))
     if not usual:
         return {}
+    parts = SPECS[shape.format].needed if shape.format in SPECS else shape.columns
+    needed = {shape.columns[part] for part in parts}
     found: dict[str, list[Place]] = defaultdict(list)
     for place, format_, filled in odd:
-        if format_ not in formats:
+        whole = needed <= filled.keys() and format_ not in KEYS
+        if format_ not in formats and not whole:
             found[f"the format '{format_}'"].append(place)
         elif not filled.keys() & set(shape.columns.values()) and filled.keys() - usual:
             names = ", ".join(f"'{one_line(name, 40)}'" for name in [*filled][:NAMED])
