@@ -166,8 +166,8 @@ def likely_kind(table: Table) -> Kind:
     classification; so does a column of labels beside texts none of which is named like an answer.
     """
     free = [p for p in profiles(table) if p.filled and not _tokens(p.column) & NOT_A_TARGET]
-    labels = [p for p in free if p.may_be_labels]
-    texts = [p for p in _written(free) if p.is_free_text]
+    labels = [p for p in free if p.may_be_labels and p.distinct <= MOST_DISTINCT * p.filled]
+    texts = [p for p in _written(free) if p not in labels and p.distinct > 1]
     if _by_name(labels, TARGET_NAMES) or len(texts) < 2:
         return "classification"
     named = _by_name(texts, WRITTEN_TARGET_NAMES) is not None

@@ -98,7 +98,7 @@ def columns_of(
         DataError: a column that the format needs isn't there.
     """
     spec = SPECS[format_]
-    given = {spec.input: given_input, spec.target: given_target}
+    given = {spec.target: given_target, spec.input: given_input}
     if "turns" in spec.parts and given_target not in (None, given_input):
         raise DataError(
             f"in the format '{format_}' the target is the last turn of the assistant, no column",
