@@ -14,7 +14,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tunewise.audit import audit
+from tunewise.data.columns import GIVEN
 from tunewise.data.read import read_dataset
+from tunewise.data.sources import input_hashes
 from tunewise.data.split import split
 from tunewise.data.store import load_dataset, write_dataset
 from tunewise.decision.decide import decided
@@ -40,7 +42,7 @@ from tunewise.workspace.environment import environment
 from tunewise.workspace.folder import CandidateFolder, RunFolder, held, made
 from tunewise.workspace.stages import record_of, run_stage
 
-DATA_VERSION = 1  # each rises when its stage would leave something else for the same inputs
+DATA_VERSION = 2  # each rises when its stage would leave something else for the same inputs
 VERDICT_VERSION = 1
 REPORT_VERSION = 1
 
@@ -130,7 +132,10 @@ def _data(
     )
 
     def work() -> list[Path]:
-        dataset = read_dataset(task.data, task_folder, columns)
+        dataset = read_dataset(task.data, task_folder, columns, kind=task.kind, progress=progress)
+        for choice in dataset.columns:
+            if choice.reason != GIVEN:
+                progress.line(f"{choice.role} = {choice.column}, because {choice.reason}")
         splits = split(dataset, task.data, task.seed)
         findings = audit(dataset, splits, task, task_folder, progress)
         write_dataset(folder, dataset)
@@ -141,12 +146,13 @@ def _data(
                 progress.warn(f"{finding.reason} {finding.mend}")
         return [folder.dataset, folder.dataset_about, folder.splits, folder.audit]
 
-    files = {
-        key: _sha256_of_input(task_folder / name)
-        for key in ("train", "validation", "test")
-        if (name := getattr(task.data, key)) is not None
+    inputs = {
+        "files": input_hashes(task.data, task_folder, progress),
+        "kind": task.kind,
+        "settings": task.data,
+        "columns": columns,
+        "seed": task.seed,
     }
-    inputs = {"files": files, "settings": task.data, "columns": columns, "seed": task.seed}
     run_stage(folder, "data", version=DATA_VERSION, inputs=inputs, work=work)
     dataset, splits = load_dataset(folder), read_record(folder.splits, Splits)
     left_out = f", {len(dataset.left_out):,} rows left out" if dataset.left_out else ""
@@ -155,14 +161,6 @@ def _data(
         f" {len(splits.test):,} to judge on, {len(dataset.labels)} labels{left_out}."
     )
     return dataset, splits
-
-
-def _sha256_of_input(path: Path) -> str | None:
-    """Hash a data file; a file that can't be read has none, and its reader says why."""
-    try:
-        return file_sha256(path)
-    except OSError:
-        return None
 
 
 def _model_fingerprints(

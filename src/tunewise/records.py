@@ -70,9 +70,14 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class ColumnChoice:
-    """Which column plays a role, and why it was taken."""
+    """Which column plays a role, and why it was taken.
 
-    role: Literal["input", "target", "group"]
+    Where there was more to choose, the same record says so: the format of the rows that aren't
+    plain columns, the sheet of a spreadsheet, the data set on the Hub (with its commit) that a
+    side's rows come from; `column` is then its name.
+    """
+
+    role: Literal["input", "target", "group", "format", "sheet", "train", "validation", "test"]
     column: str
     reason: str
 

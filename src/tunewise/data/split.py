@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from tunewise.data.identity import lot, normalised
 from tunewise.errors import DataError
@@ -24,7 +25,8 @@ def split(dataset: Dataset, settings: DataSettings, seed: int) -> Splits:
 
     A unit is in test when its lot is below `test_share`, in validation when it is below
     `validation_share` of what is left, else in train. Of the texts of each label the one with
-    the largest lot isn't drawn, so that every label can be learnt.
+    the largest lot isn't drawn, so that every label can be learnt; targets that are written texts
+    are no labels.
 
     Args:
         dataset: all rows; those that come from a file of their own stay on its side.
@@ -35,7 +37,8 @@ def split(dataset: Dataset, settings: DataSettings, seed: int) -> Splits:
         DataError: too few rows, or rows that belong together are more than half of all.
     """
     given = defaultdict(list)
-    for example in dataset.examples:
+    for row in dataset.examples:
+        example = row if dataset.labels else replace(row, target="")
         given[example.given_split or "train"].append(example)
     test, validation, pool = given["test"], given["validation"], given["train"]
     test_share = 0.0 if test else settings.test_share
@@ -59,6 +62,8 @@ def split(dataset: Dataset, settings: DataSettings, seed: int) -> Splits:
         parts.append(f"validation: {_share(validation, kept)} of the training rows")
     parts.append(_train_words(train, rest, settings.train_rows))
     _refuse_empty_sides(train, validation, test)
+    if dataset.labels:
+        _refuse_one_label(train)
     how = "; ".join(parts) + _rule_words(pool, settings)
     return Splits(_ids(train), _ids(validation), _ids(test), how)
 
@@ -176,6 +181,9 @@ def _refuse_empty_sides(
                 where=(train or validation or test)[0].source,
                 mend=f"Label more rows{share}.",
             )
+
+
+def _refuse_one_label(train: Sequence[Example]) -> None:
     if len({row.target for row in train}) < 2:
         raise DataError(
             f"there are too few rows to split: the {len(train):,} training rows have one label",
