@@ -6,7 +6,6 @@ sentence, a page, fixes.yaml, a terminal) goes through it. Knows nothing of find
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
 
@@ -61,13 +60,19 @@ def excerpt(text: str, most: int) -> str:
 
 def change_excerpts(old: str, new: str, most: int) -> tuple[str, str]:
     """Return about `most` characters of two texts around their first difference, masked."""
-    about = len(os.path.commonprefix([old, new]))
+    about = _same_until(old, new)
     begin = max(0, about - WINDOW)
     before, after = (masked(text[begin : about + most + WINDOW]) for text in (old, new))
-    start = len(os.path.commonprefix([before, after])) - most // 2
+    start = _same_until(before, after) - most // 2
     if begin == 0 and start < most // 4:
         start = 0
     return _cut(before, start, most), _cut(after, start, most)
+
+
+def _same_until(one: str, other: str) -> int:
+    """Return the first place at which two texts differ."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((n for n, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def _cut(text: str, start: int, most: int) -> str:

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from ruamel.yaml.comments import CommentedMap
 
-from tunewise.audit.masking import masked
 from tunewise.audit.store import load_findings
 from tunewise.data.writers import Change
 from tunewise.errors import FixesFileError, did_you_mean
@@ -27,9 +26,10 @@ from tunewise.fixes.document import (
     shown_value,
     text_hash,
 )
+from tunewise.records import Action
 from tunewise.task.yaml_file import line_of
 
-WORDS = {"delete": "deleted", "relabel": "relabelled", "rewrite": "rewritten"}
+WORDS: dict[Action, str] = {"delete": "deleted", "relabel": "relabelled", "rewrite": "rewritten"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,26 +103,25 @@ def changes(found: list[Accepted], columns: Mapping[str, str]) -> dict[str, dict
 
 
 def _refuse_contradictions(path: Path, found: list[Accepted]) -> None:
-    """Stop when a row is to be deleted and changed, or changed to two different values."""
-    first: dict[tuple[str, int, str], Accepted] = {}
+    """Stop when a row is to be deleted and changed, or changed to two different values.
+
+    Input and target are two cells, so a row may be rewritten and relabelled.
+    """
+    by_row: dict[tuple[str, int], dict[Action, Accepted]] = defaultdict(dict)
     for one in found:
-        for action in WORDS:
-            other = first.get((one.source, one.row, action))
-            same = action == one.fix.action
-            if other is None or (same and other.value == one.value):
-                continue
-            if same:
-                what = f"is {WORDS[action]} in two ways"
-            elif "delete" in (action, one.fix.action):
-                what = f"is {WORDS[one.fix.action]}, and {WORDS[action]}"
+        for action, other in by_row[one.source, one.row].items():
+            if action == one.fix.action and other.value != one.value:
+                what = f"{WORDS[action]} in two ways, here and on line {other.line}"
+            elif action != one.fix.action and "delete" in (action, one.fix.action):
+                what = f"{WORDS[one.fix.action]} here and {WORDS[action]} on line {other.line}"
             else:
-                continue  # input and target are two cells: both can be changed
+                continue
             raise FixesFileError(
-                f"the row {one.fix.row} {what} on line {other.line}; both are accepted",
+                f"the row {one.fix.row} would be {what}",
                 where=f"{path}:{one.line}",
                 mend="Reject one of the two.",
             )
-        first.setdefault((one.source, one.row, one.fix.action), one)
+        by_row[one.source, one.row].setdefault(one.fix.action, one)
 
 
 def _hidden_values(path: Path, document: Document) -> dict[str, str]:

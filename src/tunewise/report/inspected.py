@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from tunewise.audit.clusters import place
+from tunewise.audit.store import load_findings
 from tunewise.data.identity import normalised
 from tunewise.files import read_json, read_record
 from tunewise.records import Dataset, Example, Finding, Severity, Split, Splits
@@ -25,7 +26,8 @@ class Inspected:
 
     Attributes:
         task: its name.
-        findings: worst first, personal data masked.
+        findings: worst first; personal data is masked in their sentences, and in a fix's value
+            it is for whoever shows that to mask it.
         seconds: of each check, in the order in which they were made.
         sources: SHA-256 of each data file, by its name in the task.
         environment: machine, Python and package versions.
@@ -81,7 +83,7 @@ def inspected(folder: RunFolder, task: str, dataset: Dataset, splits: Splits) ->
         task=task,
         dataset=dataset,
         splits=splits,
-        findings=tuple(read_record(folder.findings, list[Finding])),
+        findings=tuple(load_findings(folder.findings)),
         seconds=read_record(folder.timing_of(folder.findings), dict[str, float]),
         sources=read_record(folder.sources, dict[str, str]),
         environment=read_json(folder.environment),
