@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tunewise.cache import cache_folder
 from tunewise.errors import ModelError
-from tunewise.models.cache import cache_folder
 from tunewise.models.catalogue import Carried, catalogue
 from tunewise.models.keep import kept
 from tunewise.models.model_folder import ModelFolder

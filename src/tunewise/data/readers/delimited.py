@@ -25,7 +25,7 @@ SNIFFED = 50  # rows from which the delimiter is found
 def read_csv(path: Path) -> Table:
     """Return the table in a CSV file, whatever its delimiter."""
     check_text(path)
-    return _table(path, _delimiter(path))
+    return _table(path, delimiter_of(path))
 
 
 def read_tsv(path: Path) -> Table:
@@ -153,7 +153,7 @@ def _ragged(path: Path, line: int, found: int, expected: int, delimiter: str) ->
     )
 
 
-def _delimiter(path: Path) -> str:
+def delimiter_of(path: Path) -> str:
     """Return the delimiter of which the header has most; rows of equal width settle a tie."""
     with reading(path), path.open(encoding="utf-8-sig", newline="") as file:
         lines = list(itertools.islice((text for text in file if text.strip()), SNIFFED))
