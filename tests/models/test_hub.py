@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hub_server import COMMIT, Hub, serving
+from model_hub import COMMIT, Hub, serving
 from tiny_encoders import tiny_encoder
 
 RESOLVE = """
