@@ -64,7 +64,9 @@ def csv_of(rows: list[tuple[str, str]] = TICKETS, header: str = "text,label") ->
     return "\n".join([header, *(f"{text},{label}" for text, label in rows)]) + "\n"
 
 
-def xlsx_of(rows: Sequence[Sequence[object]], merged: str | None = None, sheet: str = "rows") -> bytes:
+def xlsx_of(
+    rows: Sequence[Sequence[object]], merged: str | None = None, sheet: str = "rows"
+) -> bytes:
     """Return rows as the one sheet of a spreadsheet."""
     book = openpyxl.Workbook()
     page = book.active

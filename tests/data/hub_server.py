@@ -39,14 +39,20 @@ class Hub:
 
     def given(self) -> set[str]:
         """Return the files whose bytes were asked for."""
-        return {path.split("/resolve/")[1].split("/", 1)[1] for path in self.asked if "GET" in path and "/resolve/" in path}
+        return {
+            path.split("/resolve/")[1].split("/", 1)[1]
+            for path in self.asked
+            if "GET" in path and "/resolve/" in path
+        }
 
 
 def answer(hub: Hub, path: str) -> tuple[int, bytes, dict[str, str]]:
     """Return status, body and headers for a path."""
     api = f"/api/datasets/{hub.repo}"
     known = {"main", hub.commit, *hub.revisions}
-    if path == api or (path.startswith(f"{api}/revision/") and unquote(path[len(api) + 10 :]) in known):
+    if path == api or (
+        path.startswith(f"{api}/revision/") and unquote(path[len(api) + 10 :]) in known
+    ):
         siblings = [{"rfilename": name, "size": len(data)} for name, data in hub.files.items()]
         tags = [f"license:{hub.card['license']}"] if "license" in hub.card else []
         info = {"id": hub.repo, "sha": hub.commit, "siblings": siblings, "tags": tags}
@@ -84,10 +90,10 @@ def serving(hub: Hub) -> Iterator[Hub]:
             if with_body:
                 self.wfile.write(body)
 
-        def do_GET(self) -> None:  # noqa: N802
+        def do_GET(self) -> None:
             self.reply(with_body=True)
 
-        def do_HEAD(self) -> None:  # noqa: N802
+        def do_HEAD(self) -> None:
             self.reply(with_body=False)
 
         def log_message(self, *_: object) -> None:

@@ -27,10 +27,11 @@ try:
     found = read_dataset(settings, Path.cwd())
     hashes = input_hashes(settings, Path.cwd(), Silent())
 except TunewiseError as error:
-    print(json.dumps({"error": str(error), "kind": type(error).__name__, "exit": error.exit_status}))
+    told = {"error": str(error), "kind": type(error).__name__, "exit": error.exit_status}
+    print(json.dumps(told))
 else:
     print(json.dumps({
-        "rows": [[row.input, row.target, row.source, row.row, row.given_split] for row in found.examples],
+        "rows": [[e.input, e.target, e.source, e.row, e.given_split] for e in found.examples],
         "choices": {choice.role: [choice.column, choice.reason] for choice in found.columns},
         "hashes": hashes,
     }))

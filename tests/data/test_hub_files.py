@@ -13,14 +13,29 @@ from tunewise.data.hub_files import default_subset, lacks_shards, subsets_of
     [
         (["data.csv"], {"train": ("data.csv",)}),
         (["train.csv", "test.csv"], {"train": ("train.csv",), "test": ("test.csv",)}),
-        (["my_train_file1.csv", "a-dev.csv"], {"train": ("my_train_file1.csv",), "validation": ("a-dev.csv",)}),
+        (
+            ["my_train_file1.csv", "a-dev.csv"],
+            {"train": ("my_train_file1.csv",), "validation": ("a-dev.csv",)},
+        ),
         (["latest.csv", "trained.csv"], {"train": ("latest.csv", "trained.csv")}),
-        (["train/b.jsonl", "train/a.jsonl", "eval/a.jsonl"], {"train": ("train/a.jsonl", "train/b.jsonl"), "test": ("eval/a.jsonl",)}),
-        (["data/easy-00000-of-00001.parquet", "data/hard-00000-of-00001-ab12.parquet"], {"easy": ("data/easy-00000-of-00001.parquet",), "hard": ("data/hard-00000-of-00001-ab12.parquet",)}),
-        (["train.csv", "train.parquet", "train.py", "dataset_infos.json", ".x/train.csv"], {"train": ("train.parquet",)}),
+        (
+            ["train/b.jsonl", "train/a.jsonl", "eval/a.jsonl"],
+            {"train": ("train/a.jsonl", "train/b.jsonl"), "test": ("eval/a.jsonl",)},
+        ),
+        (
+            ["data/easy-00000-of-00001.csv", "data/hard-00000-of-00001-ab12.csv"],
+            {
+                "easy": ("data/easy-00000-of-00001.csv",),
+                "hard": ("data/hard-00000-of-00001-ab12.csv",),
+            },
+        ),
+        (
+            ["train.csv", "train.parquet", "train.py", "dataset_infos.json", ".x/train.csv"],
+            {"train": ("train.parquet",)},
+        ),
         (["train-10.csv", "train-9.csv"], {"train": ("train-9.csv", "train-10.csv")}),
     ],
-)  # fmt: skip
+)
 def test_splits_are_told_by_names(files: list[str], splits: dict[str, tuple[str, ...]]) -> None:
     assert subsets_of(files) == {"default": splits}
 
