@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tunewise.audit.store import load_findings
+from tunewise.audit.store import load_findings, values_of
 from tunewise.data.draft import draft
 from tunewise.errors import RunFolderError
 from tunewise.files import file_sha256, read_record, write_text
@@ -21,6 +21,7 @@ from tunewise.intake import all_findings, describe, nothing_left_of_a_false_star
 from tunewise.progress import Progress
 from tunewise.records import Dataset
 from tunewise.report.audit_page import audit_page
+from tunewise.report.gather import rows_hashes
 from tunewise.report.inspected import Inspected, inspected
 from tunewise.task.load import load_task
 from tunewise.task.settings import Task
@@ -121,8 +122,12 @@ def _page(folder: RunFolder, seen: Inspected) -> None:
         write_text(folder.audit_page, audit_page(seen))
         return [folder.audit_page]
 
-    files = (folder.findings, folder.timing_of(folder.findings), folder.dataset, folder.splits)
-    inputs = {"files": [file_sha256(path) for path in files], "tunewise": __version__}
+    found = (folder.findings, values_of(folder.findings), folder.timing_of(folder.findings))
+    inputs = {
+        "findings": [file_sha256(path) for path in found],
+        "rows": rows_hashes(folder),
+        "tunewise": __version__,
+    }
     run_stage(folder, "audit-page", version=PAGE_VERSION, inputs=inputs, work=work)
 
 

@@ -160,6 +160,7 @@ def _report_inputs(folder: RunFolder, entries: dict[str, Entry]) -> dict[str, st
     stages = [
         "data",
         "audit",
+        "audit-page",
         "verdict",
         *(f"{n}.score.{s}" for n in entries for s in ("validation", "test")),
     ]

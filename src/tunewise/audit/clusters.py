@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+from tunewise.audit.masking import excerpt
 from tunewise.data.identity import normalised
 from tunewise.errors import one_line
 from tunewise.records import Example
@@ -39,6 +40,6 @@ def quoted(found: Sequence[Sequence[Example]], *, with_labels: bool = False) -> 
             place(row) + (f" as '{row.target}'" if with_labels else "") for row in same[:SHOWN]
         )
         more = f" and {len(same) - SHOWN:,} more" if len(same) > SHOWN else ""
-        words.append(f"'{one_line(same[0].input, QUOTED)}' ({rows}{more})")
+        words.append(f"'{one_line(excerpt(same[0].input, QUOTED), QUOTED + 1)}' ({rows}{more})")
     rest = f"; and {len(found) - SHOWN:,} more" if len(found) > SHOWN else ""
     return "; ".join(words) + rest

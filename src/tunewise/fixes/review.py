@@ -211,6 +211,8 @@ def _print_end(console: Console, sitting: _Pass, folder: RunFolder) -> None:
         f"{count['accept']:,} accepted, {count['reject']:,} rejected,"
         f" {count['undecided']:,} undecided of {counted(count.total(), 'proposed change')}."
     )
+    if count["undecided"]:
+        console.print("The same command goes on with what is undecided.")
     if count["accept"]:
         name = one_line(nearby(folder.fixes))
         console.print(Text(f"Apply: tunewise audit --apply {name}"), soft_wrap=True)

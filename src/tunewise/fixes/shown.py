@@ -6,17 +6,17 @@ Personal data is masked and whatever a row holds made harmless. Knows nothing of
 from __future__ import annotations
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from tunewise.audit.masking import change_excerpts, excerpt
 from tunewise.errors import one_line
 from tunewise.fixes.document import FindingItem, FixItem, text_hash
 from tunewise.records import Example
-from tunewise.report.audit_terminal import STYLES, WIDEST
+from tunewise.report.audit_terminal import STYLES, WIDEST, print_indented
 from tunewise.report.inspected import Inspected, neighbours
 from tunewise.report.text import shown
 
+LONGEST_SENTENCE = 2_000
 LINES = 6  # of a row's text
 NEIGHBOURS = 3
 
@@ -46,8 +46,8 @@ def print_fix(
     head.append(f"  {finding.check.replace('_', ' ')}", style="bold")
     console.print(head, width=width)
     if whole:
-        _indented(console, one_line(finding.reason, 2_000), width)
-        _indented(console, f"→ {one_line(finding.mend, 2_000)}", width)
+        for sentence in (finding.reason, f"→ {finding.mend}"):
+            print_indented(console, Text(one_line(sentence, LONGEST_SENTENCE)), 2)
         console.print()
     row = seen.rows.get(fix.row)
     what = Text(fix.action, style="bold").append(f" {_where(fix.row, row, seen)}")
@@ -55,7 +55,7 @@ def print_fix(
         what.append(f", as '{one_line(excerpt(fix.value or '', 200), 200)}'", style="bold")
     if fix.reason:
         what.append(f": {one_line(fix.reason)}")
-    console.print(Padding(what, (0, 0, 0, 2)), width=width)
+    print_indented(console, what, 2)
     if row is not None:
         _print_change(console, fix, row, seen, width)
         _print_neighbours(console, finding, fix, seen, width)
@@ -71,16 +71,16 @@ def _print_change(
     before, after = change_excerpts(row.input, value, width * LINES // 2)
     for name, text in (("now ", before), ("then", after)):
         line = Text(f"{name}  ", style="dim").append(shown(text), style="default not dim")
-        console.print(Padding(line, (0, 0, 0, 4)), width=width)
+        print_indented(console, line, 4)
 
 
 def _print_row(console: Console, row: Example, seen: Inspected, width: int) -> None:
-    text = shown(excerpt(row.input, (width - 4) * LINES))
-    console.print(Padding(Text("\n".join(text.split("\n")[:LINES])), (0, 0, 0, 4)), width=width)
+    text = shown(excerpt(row.input.strip(), (width - 4) * LINES))
+    print_indented(console, Text("\n".join(text.split("\n")[:LINES])), 4)
     if not seen.dataset.labels:
-        answer = shown(excerpt(row.target, (width - 6) * LINES))
+        answer = shown(excerpt(row.target.strip(), (width - 6) * LINES))
         line = Text("→ " + "\n".join(answer.split("\n")[:LINES]))
-        console.print(Padding(line, (0, 0, 0, 4)), width=width)
+        print_indented(console, line, 4)
 
 
 def _print_neighbours(
@@ -99,7 +99,7 @@ def _print_neighbours(
     for row in beside[:NEIGHBOURS]:
         place = f"{row.source}:{row.row}"
         line = Text(f"beside it {_where(place, row, seen)}", style="dim")
-        console.print(Padding(line, (0, 0, 0, 2)), width=width)
+        print_indented(console, line, 2)
         _print_row(console, row, seen, width)
     if len(beside) > NEIGHBOURS:
         console.print(Text(f"  and {len(beside) - NEIGHBOURS:,} more beside it", style="dim"))
@@ -122,7 +122,3 @@ def _whole(fix: FixItem, seen: Inspected) -> str:
     fixes = (other for finding in seen.findings for other in finding.fixes if other.row == fix.row)
     values = (other.value for other in fixes if other.value is not None)
     return next((v for v in values if text_hash(v) == fix.hidden), fix.value or "")
-
-
-def _indented(console: Console, text: str, width: int) -> None:
-    console.print(Padding(Text(text), (0, 0, 0, 2)), width=width)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from tunewise.audit.masking import excerpt
@@ -46,13 +45,20 @@ def _print_finding(console: Console, finding: Finding, seen: Inspected, width: i
         head.append(f", {figures.counted(len(finding.fixes), 'proposed change')}")
     console.print(head, width=width)
     for sentence in (finding.reason, f"→ {finding.mend}"):
-        words = one_line(sentence, LONGEST_SENTENCE)
-        console.print(Padding(Text(words), (0, 0, 0, 2)), width=width)
+        print_indented(console, Text(one_line(sentence, LONGEST_SENTENCE)), 2)
     for place in finding.rows[:ROWS_SHOWN]:
         console.print(_row(place, seen, width), no_wrap=True, overflow="ellipsis", width=width)
     more = len(finding.rows) - ROWS_SHOWN
     if more > 0:
         console.print(Text(f"    and {figures.counted(more, 'further row')}", style="dim"))
+
+
+def print_indented(console: Console, text: Text, indent: int) -> None:
+    """Print a text wrapped at the prose's width, each of its lines indented."""
+    width = min(console.width, WIDEST)
+    for line in text.wrap(console, max(20, width - indent)):
+        line.rstrip()
+        console.print(Text(" " * indent) + line, soft_wrap=True)
 
 
 def _row(place: str, seen: Inspected, width: int) -> Text:
@@ -67,7 +73,7 @@ def _row(place: str, seen: Inspected, width: int) -> Text:
         line.append(
             f"  {middle_cut(one_line(excerpt(row.target, 80)), WIDEST_LABEL)}", style="cyan"
         )
-    line.append(f"  {one_line(excerpt(row.input, width), width)}")
+    line.append(f"  {one_line(excerpt(row.input.strip(), width), width)}")
     return line
 
 
