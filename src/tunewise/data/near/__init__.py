@@ -10,6 +10,7 @@ Knows nothing of labels, sides or files.
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -68,7 +69,7 @@ def _same_words(texts: Sequence[str]) -> dict[tuple[str, ...], list[int]]:
     """Return the places of the texts by their words."""
     found: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for place, text in enumerate(texts):
-        found[tuple(words_of(text))].append(place)
+        found[tuple(map(sys.intern, words_of(text)))].append(place)
     return found
 
 

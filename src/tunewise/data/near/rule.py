@@ -1,28 +1,30 @@
 """Whether two texts, given as words, are near copies: a matter of these two alone.
 
-What differs is looked at word by word, order apart. Slips of the pen, a few function words more or
-less, and a few words that only one text has, are what a copy may differ in. Content words exchanged
-for others, and other numbers or negations, make another text however much else agrees. Knows
-nothing of how pairs come to be compared.
+What differs is looked at word by word. Slips of the pen, a function word exchanged, and a few words
+that only one text has are what a copy may differ in. Content words exchanged for others, and other
+numbers or negations, make another text however much else agrees. Knows nothing of how pairs come to
+be compared.
 """
 
 from __future__ import annotations
 
-import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from rapidfuzz.distance import OSA, LCSseq
 
-from tunewise.data.near.words import is_vital, lists, weight
+from tunewise.data.near.words import is_negation, is_vital, lists, weight
 
-EXCHANGED = 0.3  # weight of words exchanged that is tolerated in any text: two function words
-EXCHANGED_SHARE = 0.01  # of the text's weight, that is tolerated besides
+EXCHANGED = 0.3  # weight of words exchanged for others that any text may have: one function word
+EXCHANGED_SHARE = 0.01  # of a text's weight, that may be exchanged besides
 EXTRA = 0.275  # share of the longer text's weight that the other may lack
-MORE = 0.2
-SLIPS = 0.34  # share of the words that may be slips
-VITAL_SHARE = 0.25  # of all words that differ, above which vital ones make another text
-LONG = 40  # words from which on a vital word may be lost to noise at all
+EXTRA_WORDS = 0.2  # share of its words, likewise, rounded; one word in any case
+SLIPS = 0.25  # share of the words that may be slips; one word in any case
+IN_ORDER = 0.5  # share of the shorter text's words that must come in the same order
+LONG = 40  # words from which on a number or negation may be lost by chance ...
+VITAL_SHARE = 0.25  # ... if it is no more than this share of what differs
+
+Words = Counter[str]
 
 
 def near_copies(first: Sequence[str], second: Sequence[str]) -> bool:
@@ -32,82 +34,94 @@ def near_copies(first: Sequence[str], second: Sequence[str]) -> bool:
         first: words as `words_of` gives them.
         second: likewise.
     """
+    if first == second:
+        return True
     counts, others = Counter(first), Counter(second)
     left, right = counts - others, others - counts
-    if not left and not right:
-        return True
-    differ = left.total() + right.total()
-    shorter = min(len(first), len(second))
-    if min(left.total(), right.total()) > max(1, SLIPS * shorter) + 3:
+    shorter, longer = sorted((len(first), len(second)))
+    most_slips = max(1.0, SLIPS * shorter)
+    if min(_said(left), _said(right)) > most_slips + 1 + EXCHANGED_SHARE * longer:
+        return False  # soon seen, and true of most pairs that aren't near
+    if not _vital_agree(left, right, shorter):
         return False
-    vital = sum(n for side in (left, right) for word, n in side.items() if is_vital(word))
-    if vital and not _same_negations(left, right):
-        if shorter < LONG or vital > VITAL_SHARE * differ:
-            return False
-    slips = _take_slips(left, right, first, second)
-    if slips > max(1, SLIPS * shorter):
-        return False
+    slips = _take_slips(left, right)
+    slips += _take_joins(left, right, first) + _take_joins(right, left, second)
     lost, gained = _weight(left), _weight(right)
     whole = max(_weight(counts), _weight(others))
     exchanged = min(lost, gained)
-    if exchanged > EXCHANGED + EXCHANGED_SHARE * whole:
-        return False
-    if max(lost, gained) - exchanged > EXTRA * whole:
-        return False
-    if max(left.total(), right.total()) > max(1, MORE * max(len(first), len(second)) + 0.5):
-        return False
-    return LCSseq.similarity(first, second) >= 0.5 * shorter
+    return (
+        slips <= most_slips
+        and exchanged <= EXCHANGED + EXCHANGED_SHARE * whole
+        and max(lost, gained) - exchanged <= EXTRA * whole
+        and max(left.total(), right.total()) <= max(1, round(EXTRA_WORDS * longer))
+        and LCSseq.similarity(first, second) >= IN_ORDER * shorter
+    )
 
 
 def is_slip(word: str, other: str) -> bool:
-    """Tell whether one word may be the other mistyped: one or two letters off, not its opposite."""
-    longer, shorter = (word, other) if len(word) >= len(other) else (other, word)
+    """Tell whether one word may be the other mistyped: a letter or two off, and no opposite."""
+    shorter, longer = sorted((word, other), key=len)
+    most = 2 if len(longer) >= 10 else 1
+    if len(longer) < 3 or len(longer) - len(shorter) > most:
+        return False
     if longer.endswith(shorter) and longer[: -len(shorter)] in lists().negating_prefixes:
         return False
-    most = 2 if len(longer) >= 10 else 1
-    if len(longer) - len(shorter) > most or len(longer) < 3:
+    if OSA.distance(word, other, score_cutoff=most) > most:
         return False
-    distance = OSA.distance(word, other, score_cutoff=most)
-    if distance > most:
-        return False
-    return len(longer) > 3 or sorted(word) == sorted(other) or len(longer) > len(shorter)
+    # Of three letters, one exchanged makes another word: pin, pan.
+    return len(longer) > 3 or len(longer) > len(shorter) or sorted(word) == sorted(other)
 
 
-def _same_negations(left: Counter[str], right: Counter[str]) -> bool:
-    """Tell whether no number differs and negations are as many, if in other words."""
-    known = lists().negations
-    many = [sum(n for word, n in side.items() if word in known) for side in (left, right)]
-    other = any(is_vital(word) and word not in known for side in (left, right) for word in side)
-    return not other and many[0] == many[1]
+def _said(words: Words) -> int:
+    """Return how many content words there are."""
+    return sum(count for word, count in words.items() if weight(word) == 1)
 
 
-def _take_slips(left, right, first, second) -> int:
+def _weight(words: Words) -> float:
+    return sum(count * weight(word) for word, count in words.items())
+
+
+def _vital_agree(left: Words, right: Words, shorter: int) -> bool:
+    """Tell whether numbers agree, and negations in number; a long text may lose some by chance."""
+    negations = [sum(n for w, n in side.items() if is_negation(w)) for side in (left, right)]
+    vital = [sum(n for w, n in side.items() if is_vital(w)) for side in (left, right)]
+    if vital == negations and negations[0] == negations[1]:
+        return True
+    return shorter >= LONG and sum(vital) <= VITAL_SHARE * (left.total() + right.total())
+
+
+def _take_slips(left: Words, right: Words) -> int:
+    """Remove from both sides what may be the same word mistyped; return how many were removed.
+
+    A slip leaves the first or the last letter as it was, which spares most comparisons.
+    """
+    by_end: dict[tuple[int, str], list[str]] = defaultdict(list)
+    for word in sorted(right):
+        if not is_vital(word):
+            by_end[0, word[0]].append(word)
+            by_end[-1, word[-1]].append(word)
     slips = 0
-    for word in sorted(left, key=len, reverse=True):
+    for word in sorted(left) if by_end else ():
         if is_vital(word):
             continue
-        for other in sorted(right, key=len, reverse=True):
-            while left[word] > 0 and right[other] > 0 and not is_vital(other) and is_slip(word, other):
-                left[word] -= 1
-                right[other] -= 1
-                slips += 1
-    return slips + _take_joins(left, right, first) + _take_joins(right, left, second)
+        for other in by_end[0, word[0]] + by_end[-1, word[-1]]:
+            same = min(left[word], right[other])
+            if same and is_slip(word, other):
+                slips += same
+                left[word] -= same
+                right[other] -= same
+    return slips
 
 
-def _take_joins(parts, wholes, words) -> int:
-    """parts on one side joined on the other"""
+def _take_joins(parts: Words, wholes: Words, words: Sequence[str]) -> int:
+    """Remove words that stand as one on the other side ("top up", "topup"); return how many."""
     joins = 0
-    if not any(n > 0 and len(w) > 3 for w, n in wholes.items()):
-        return 0
-    for one, two in zip(words, words[1:]):
-        whole = one + two
-        if wholes.get(whole, 0) > 0 and (parts[one] > 0 or parts[two] > 0):
+    if not any(wholes.values()):
+        return joins
+    for one, two in zip(words, words[1:], strict=False):
+        if parts[one] > 0 and parts[two] > 0 and wholes[one + two] > 0:
             parts[one] -= 1
             parts[two] -= 1
-            wholes[whole] -= 1
+            wholes[one + two] -= 1
             joins += 1
     return joins
-
-
-def _weight(words: Counter[str]) -> float:
-    return sum(n * weight(word) for word, n in words.items() if n > 0)

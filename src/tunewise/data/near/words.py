@@ -12,11 +12,13 @@ import tomllib
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 from tunewise.data.identity import normalised
 
+MARKS = ".!?,;:\n"  # where a clause ends
+KNOWN = 1 << 17  # words whose kind is kept in memory
 LITTLE = 0.3  # what a function word says, where a content word says 1
 LITTLE_ALONE = 0.5  # what a character says in a script without spaces: about half a word
 LONGEST_COURTESY = 16  # words
@@ -32,7 +34,7 @@ _SYMBOLS = (
     "\U0001f300-\U0001faff"
 )
 _LETTERS = rf"[^\W_{_ALONE}]"
-_MARK = r"[.!?,;:\n]+"  # where a clause ends
+_MARK = rf"[{MARKS}]+"
 _TOKEN = re.compile(
     rf"\d+(?:[.,:/]\d+)*{_LETTERS}*|{_LETTERS}+(?:['’´`]{_LETTERS}+)*|[{_ALONE}]|[{_SYMBOLS}]|{_MARK}"
 )
@@ -77,6 +79,7 @@ def words_of(text: str) -> list[str]:
     return words or [normalised(text)]
 
 
+@lru_cache(maxsize=KNOWN)
 def weight(word: str) -> float:
     """Return how much a word says: a content word 1, a function word little."""
     if word in lists().function:
@@ -84,6 +87,7 @@ def weight(word: str) -> float:
     return LITTLE_ALONE if len(word) == 1 and re.match(f"[{_ALONE}]", word) else 1.0
 
 
+@lru_cache(maxsize=KNOWN)
 def is_vital(word: str) -> bool:
     """Tell whether a word is a number or a negation: what can't be changed in passing."""
     return (
@@ -93,12 +97,21 @@ def is_vital(word: str) -> bool:
     )
 
 
+def is_negation(word: str) -> bool:
+    """Tell whether a word turns what is said into its opposite."""
+    return word in lists().negations
+
+
 def _words(tokens: Sequence[str]) -> list[str]:
-    return [token.translate(_APOSTROPHES) for token in tokens if token[0] not in ".!?,;:\n"]
+    return [
+        token if token.isalnum() else token.translate(_APOSTROPHES)
+        for token in tokens
+        if token[0] not in MARKS
+    ]
 
 
 def _is_mark(token: str) -> bool:
-    return token[0] in ".!?,;:\n"
+    return token[0] in MARKS
 
 
 def _after_greeting(tokens: Sequence[str]) -> int:
