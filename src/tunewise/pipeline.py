@@ -40,7 +40,7 @@ from tunewise.workspace.environment import environment
 from tunewise.workspace.folder import CandidateFolder, RunFolder, held, made
 from tunewise.workspace.stages import record_of, run_stage
 
-DATA_VERSION = 1  # each rises when its stage would leave something else for the same inputs
+DATA_VERSION = 2  # each rises when its stage would leave something else for the same inputs
 VERDICT_VERSION = 1
 REPORT_VERSION = 1
 

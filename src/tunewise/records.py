@@ -72,7 +72,7 @@ class LeftOut:
 class ColumnChoice:
     """Which column plays a role, and why it was taken."""
 
-    role: Literal["input", "target", "group"]
+    role: Literal["input", "target", "group", "time"]
     column: str
     reason: str
 

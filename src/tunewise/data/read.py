@@ -16,6 +16,7 @@ from tunewise.data.cells import cell_text, other_text
 from tunewise.data.columns import chosen, require
 from tunewise.data.identity import Ids
 from tunewise.data.readers import Row, Table, read_table
+from tunewise.data.times import with_times
 from tunewise.errors import DataError, did_you_mean
 from tunewise.records import ColumnChoice, Dataset, Example, LeftOut, Split
 from tunewise.task.settings import DataSettings
@@ -31,6 +32,7 @@ class _Columns:
     text: str
     target: str
     group: str | None
+    time: str | None
     others: tuple[str, ...]
 
 
@@ -66,18 +68,24 @@ def read_dataset(
         tables["train"],
         given_input=settings.input,
         given_target=settings.target,
-        others=[settings.group] if settings.group else [],
+        others=[name for name in (settings.group, settings.time) if name],
     )
-    columns = _Columns(text.column, target.column, settings.group, tuple(extra_columns))
+    columns = _Columns(
+        text.column, target.column, settings.group, settings.time, tuple(extra_columns)
+    )
     rows = _Rows()
     for side, table in tables.items():
         _read(rows, table, columns, side if len(tables) > 1 else None, getattr(settings, side))
     _refuse_empty(rows, columns)
+    if settings.time:
+        rows.examples = with_times(rows.examples, settings.time)
     labels = tuple(sorted({example.target for example in rows.examples}))
     _check_labels(rows.examples, labels, tables)
     choices = [text, replace(target, reason=target.reason + _noted(rows))]
     if settings.group:
         choices.append(ColumnChoice("group", settings.group, "task.yaml says so"))
+    if settings.time:
+        choices.append(ColumnChoice("time", settings.time, "task.yaml says so"))
     return Dataset(tuple(rows.examples), labels, tuple(choices), tuple(rows.left_out))
 
 
@@ -105,6 +113,7 @@ def _read(rows: _Rows, table: Table, columns: _Columns, side: Split | None, sour
     text_at = require(table, columns.text, "data.input")
     target_at = require(table, columns.target, "data.target")
     group_at = None if columns.group is None else require(table, columns.group, "data.group")
+    time_at = None if columns.time is None else require(table, columns.time, "data.time")
     others = {name: require(table, name, "a candidate") for name in columns.others}
     found = False
     for row in table.rows():
@@ -131,6 +140,9 @@ def _read(rows: _Rows, table: Table, columns: _Columns, side: Split | None, sour
                 columns={name: value for name, value in kept.items() if value},
                 group=group.strip() or None if group else None,
                 given_split=side,
+                time=None
+                if time_at is None
+                else other_text(row.values[time_at], place, str(columns.time)),
             )
         )
     if not found:

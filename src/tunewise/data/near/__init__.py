@@ -58,7 +58,9 @@ def near_pairs(texts: Sequence[str]) -> list[tuple[int, int]]:
     """Return the places of all pairs of texts that are near copies of one another, in order."""
     same = _same_words(texts)
     words, places = list(same), list(same.values())
-    pairs = [(one, other) for all_ in places for n, one in enumerate(all_) for other in all_[n + 1 :]]
+    pairs = [
+        (one, other) for all_ in places for n, one in enumerate(all_) for other in all_[n + 1 :]
+    ]
     for first, second in _candidates(words):
         if near_copies(words[first], words[second]):
             pairs += [(min(a, b), max(a, b)) for a in places[first] for b in places[second]]

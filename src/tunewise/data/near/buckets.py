@@ -6,7 +6,7 @@ a pair may come up often. Knows nothing of what the keys are made of.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from tunewise.data.near.table import Hashes, Numbers
 
 LARGE = 256  # entries above which a bucket isn't compared all with all
-WINDOW = 8  # neighbours, in each order, that an entry of a large bucket is compared with
+WINDOW = 4  # neighbours in an order that an entry of a large bucket is compared with
 
 
 def pairs_of(keys: Hashes, owners: npt.NDArray[np.integer]) -> tuple[Numbers, list[Numbers]]:
@@ -31,7 +31,8 @@ def pairs_of(keys: Hashes, owners: npt.NDArray[np.integer]) -> tuple[Numbers, li
     in_order = keys[order]
     first = np.flatnonzero(np.r_[True, in_order[1:] != in_order[:-1]][: len(keys)])
     sizes = np.diff(np.r_[first, len(keys)])
-    large = [order[at : at + size] for at, size in zip(*_where(first, sizes, sizes > LARGE))]
+    crowds = zip(*_where(first, sizes, sizes > LARGE), strict=True)
+    large = [order[at : at + size] for at, size in crowds]
     first, sizes = _where(first, sizes, (sizes > 1) & (sizes <= LARGE))
     owners = owners[order]
     found = []
@@ -44,20 +45,18 @@ def pairs_of(keys: Hashes, owners: npt.NDArray[np.integer]) -> tuple[Numbers, li
     return unique(found), large
 
 
-def neighbours(owners: npt.NDArray[np.integer], orders: Iterable[Numbers]) -> Numbers:
-    """Return each entry's pairs with the next few in each order (sorted neighbourhood).
+def neighbours(order: Numbers) -> tuple[Numbers, Numbers]:
+    """Return the positions of pairs of entries that lie close in an order (sorted neighbourhood).
 
-    Hernández and Stolfo 1995. The cost grows with the entries, not with their square; what is
-    alike should lie close by in some order.
+    Hernández and Stolfo 1995. The cost grows with the entries, not with their square.
     """
-    found = []
-    for order in orders:
-        sorted_owners = owners[order]
-        found += [
-            coded(sorted_owners[:-apart], sorted_owners[apart:])
-            for apart in range(1, min(WINDOW, len(order) - 1) + 1)
-        ]
-    return unique(found)
+    steps = range(1, min(WINDOW, len(order) - 1) + 1)
+    if not steps:
+        return order[:0], order[:0]
+    return (
+        np.concatenate([order[:-apart] for apart in steps]),
+        np.concatenate([order[apart:] for apart in steps]),
+    )
 
 
 def coded(one: npt.NDArray[np.integer], other: npt.NDArray[np.integer]) -> Numbers:

@@ -8,6 +8,7 @@ be compared.
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
@@ -118,7 +119,7 @@ def _take_joins(parts: Words, wholes: Words, words: Sequence[str]) -> int:
     joins = 0
     if not any(wholes.values()):
         return joins
-    for one, two in zip(words, words[1:], strict=False):
+    for one, two in itertools.pairwise(words):
         if parts[one] > 0 and parts[two] > 0 and wholes[one + two] > 0:
             parts[one] -= 1
             parts[two] -= 1

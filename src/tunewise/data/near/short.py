@@ -74,8 +74,8 @@ def _pairs(table: Table, groups: list[tuple[int, Numbers]], part: int, parts: in
 def _of_large(table: Table, owners: npt.NDArray[np.int32], ways: npt.NDArray[np.int16]) -> Numbers:
     """Return pairs of a large bucket, such as all texts of a pattern with one word to fill in.
 
-    A whole text is a candidate with all others, which have a word more. The others are neighbours
-    when the deleted words begin or end alike, as the two spellings of a slip do.
+    A whole text is a candidate with all others, which have a word more. Others are candidates when
+    the deleted words begin or end alike, as the two spellings of a slip do.
     """
     whole = ways == NONE_DELETED
     found = [coded(owners, np.full_like(owners, text)) for text in np.unique(owners[whole])]
@@ -89,7 +89,11 @@ def _of_large(table: Table, owners: npt.NDArray[np.int32], ways: npt.NDArray[np.
         for feature, sums in ((0, own), (1, alike[0]), (2, alike[1])):
             hashes = _with_none(table.features[words, feature])
             sums[rows] = np.take_along_axis(hashes, deleted.astype(np.int64), 1).sum(1)
-    return unique([*found, neighbours(owners, (np.lexsort((own, ends)) for ends in alike))])
+    for ends in alike:
+        one, other = neighbours(np.lexsort((own, ends)))
+        same = ends[one] == ends[other]
+        found.append(coded(owners[one[same]], owners[other[same]]))
+    return unique(found)
 
 
 def _with_none(values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from tunewise.data.near.buckets import LARGE, coded, decoded, neighbours, pairs_of, unique
+from tunewise.data.near.buckets import coded, decoded, neighbours, pairs_of, unique
 from tunewise.data.near.table import Hashes, Numbers, Table, fixed_hash
 
 LEAST = 6  # words; shorter texts are all found by deletions
@@ -56,7 +56,8 @@ def _banded(bands: Hashes, sketches: npt.NDArray[np.uint8]) -> Iterator[Numbers]
         yield _alike(pairs, sketches)[0]
         following = [(band + n) % BANDS for n in range(FOLLOWING, 0, -1)]
         for at in large:
-            in_large.append(neighbours(at, [np.lexsort(bands[following][:, at])]))
+            one, other = neighbours(np.lexsort(bands[following][:, at]))
+            in_large.append(coded(at[one], at[other]))
     if in_large:
         yield _best(*_alike(unique(in_large), sketches))
 
@@ -82,7 +83,9 @@ def _best(pairs: Numbers, agree: Numbers) -> Numbers:
     for side in decoded(pairs):
         order = np.lexsort((-agree, side))
         first = np.r_[True, side[order][1:] != side[order][:-1]][: len(order)]
-        rank = np.arange(len(order)) - np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))
+        rank = np.arange(len(order)) - np.maximum.accumulate(
+            np.where(first, np.arange(len(order)), 0)
+        )
         chosen[order[rank < BEST]] = True
     return pairs[chosen]
 
