@@ -153,7 +153,7 @@ def _newest(
             mend="Name a column with the dates of the rows as data.time, or leave it out.",
         )
     counts = Counter(times)
-    newer = {}
+    newer: dict[str, int] = {}
     for moment in reversed(cuts):
         newer[moment] = counts[moment] + (max(newer.values()) if newer else 0)
     cut = min(cuts, key=lambda moment: (abs(newer[moment] - wanted), moment))

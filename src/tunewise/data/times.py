@@ -116,10 +116,9 @@ def _moment(text: str, order: Order | None) -> str:
     if found := _YEAR_FIRST.fullmatch(text):
         return _dated(int(found[1]), int(found[3]), int(found[4]), found)
     if found := _NAMED.fullmatch(text):
-        day, name, year = (
-            (found[1], found[2], found[3]) if found[1] else (found[5], found[4], found[6])
-        )
-        return _dated(int(year), MONTHS.index(name[:3].lower()) + 1, int(day), found)
+        day_text, name, year_text = found.group(1, 2, 3) if found[1] else found.group(5, 4, 6)
+        month = MONTHS.index(name[:3].lower()) + 1
+        return _dated(int(year_text), month, int(day_text), found)
     moment = datetime.datetime.fromisoformat(text)
     date_only = ":" not in text and "T" not in text.upper()
     return _checked(moment).date().isoformat() if date_only else _utc(moment)

@@ -62,7 +62,8 @@ def neighbours(order: Numbers) -> tuple[Numbers, Numbers]:
 def coded(one: npt.NDArray[np.integer], other: npt.NDArray[np.integer]) -> Numbers:
     """Return pairs as numbers."""
     low, high = np.minimum(one, other), np.maximum(one, other)
-    return (low.astype(np.int64) << 32) | high.astype(np.int64)
+    pairs: Numbers = (low.astype(np.int64) << 32) | high.astype(np.int64)
+    return pairs
 
 
 def decoded(pairs: Numbers) -> tuple[Numbers, Numbers]:
@@ -74,9 +75,10 @@ def unique(parts: Sequence[Numbers]) -> Numbers:
     """Return each pair once, in order; pairs of a text with itself are left out."""
     if not parts:
         return np.empty(0, np.int64)
-    pairs = np.unique(np.concatenate(parts))
+    pairs: Numbers = np.unique(np.concatenate(parts))
     low, high = decoded(pairs)
-    return pairs[low != high]
+    different: Numbers = pairs[low != high]
+    return different
 
 
 def _where(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,7 @@ LONGEST = 20  # words of a text that is short
 TWO_FROM = 6  # words from which on two may be deleted
 KEYS_AT_ONCE = 4_000_000  # bounds memory; more are gone through in parts
 SPREAD = np.uint64(0x9E3779B97F4A7C15)  # odd, so that sums of hashes are spread anew
+Each = TypeVar("Each", np.uint64, np.bool_)
 NONE_DELETED = 0  # the way that leaves a text whole
 
 
@@ -96,7 +98,7 @@ def _of_large(table: Table, owners: npt.NDArray[np.int32], ways: npt.NDArray[np.
     return unique(found)
 
 
-def _with_none(values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+def _with_none(values: npt.NDArray[Each]) -> npt.NDArray[Each]:
     """Return [texts, words + 1]: the last column, of zeros, stands for no word."""
     return np.concatenate([values, np.zeros((len(values), 1), values.dtype)], axis=1)
 

@@ -140,4 +140,5 @@ def _vital_sums(table: Table) -> Hashes:
     """Return a hash of each text's numbers and negations, however ordered; 0 where it has none."""
     hashes = np.where(table.vital, table.features[:, 0] * SPREAD, np.uint64(0))[table.words]
     sums = np.r_[np.uint64(0), np.cumsum(hashes, dtype=np.uint64)]
-    return sums[table.starts[1:]] - sums[table.starts[:-1]]
+    each: Hashes = sums[table.starts[1:]] - sums[table.starts[:-1]]
+    return each
