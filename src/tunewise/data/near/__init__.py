@@ -21,7 +21,7 @@ from tunewise.data.near.sketches import sketched_candidates
 from tunewise.data.near.table import table_of
 from tunewise.data.near.words import words_of
 
-__all__ = ["are_near", "near_clusters", "near_pairs"]
+__all__ = ["are_near", "near_clusters", "near_copies", "near_pairs", "words_of"]
 
 
 def are_near(text: str, other: str) -> bool:

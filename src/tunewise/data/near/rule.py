@@ -16,9 +16,9 @@ from rapidfuzz.distance import OSA, LCSseq
 
 from tunewise.data.near.words import is_negation, is_vital, lists, weight
 
-EXCHANGED = 0.3  # weight of words exchanged for others that any text may have: one function word
-EXCHANGED_SHARE = 0.01  # of a text's weight, that may be exchanged besides
-EXTRA = 0.275  # share of the longer text's weight that the other may lack
+NOISE = 0.01  # share of a text's weight that may be exchanged for other words
+EXCHANGED = 0.3  # weight that may be exchanged besides where nothing else differs: a function word
+EXTRA = 0.275  # share of the longer text's weight that the other may lack where none is exchanged
 EXTRA_WORDS = 0.2  # share of its words, likewise, rounded; one word in any case
 SLIPS = 0.25  # share of the words that may be slips; one word in any case
 IN_ORDER = 0.5  # share of the shorter text's words that must come in the same order
@@ -41,7 +41,7 @@ def near_copies(first: Sequence[str], second: Sequence[str]) -> bool:
     left, right = counts - others, others - counts
     shorter, longer = sorted((len(first), len(second)))
     most_slips = max(1.0, SLIPS * shorter)
-    if min(_said(left), _said(right)) > most_slips + 1 + EXCHANGED_SHARE * longer:
+    if min(_said(left), _said(right)) > most_slips + 1 + NOISE * longer:
         return False  # soon seen, and true of most pairs that aren't near
     if not _vital_agree(left, right, shorter):
         return False
@@ -49,11 +49,11 @@ def near_copies(first: Sequence[str], second: Sequence[str]) -> bool:
     slips += _take_joins(left, right, first) + _take_joins(right, left, second)
     lost, gained = _weight(left), _weight(right)
     whole = max(_weight(counts), _weight(others))
-    exchanged = min(lost, gained)
+    exchanged, changed = min(lost, gained), max(lost, gained)
+    noise = NOISE * whole
     return (
         slips <= most_slips
-        and exchanged <= EXCHANGED + EXCHANGED_SHARE * whole
-        and max(lost, gained) - exchanged <= EXTRA * whole
+        and (changed <= EXCHANGED + noise or (exchanged <= noise and changed <= EXTRA * whole))
         and max(left.total(), right.total()) <= max(1, round(EXTRA_WORDS * longer))
         and LCSseq.similarity(first, second) >= IN_ORDER * shorter
     )
