@@ -1,4 +1,4 @@
-"""Leakage: texts, near copies or groups that are learnt from or chosen on, and judged on as well."""
+"""Leakage: texts, near copies or groups both learnt from (or chosen on) and judged on."""
 
 from __future__ import annotations
 

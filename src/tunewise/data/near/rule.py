@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rapidfuzz.distance import OSA, LCSseq
 
@@ -37,12 +37,13 @@ def near_copies(first: Sequence[str], second: Sequence[str]) -> bool:
     """
     if first == second:
         return True
-    counts, others = Counter(first), Counter(second)
-    left, right = counts - others, others - counts
     shorter, longer = sorted((len(first), len(second)))
     most_slips = max(1.0, SLIPS * shorter)
-    if min(_said(left), _said(right)) > most_slips + 1 + NOISE * longer:
+    only_first, only_second = set(first).difference(second), set(second).difference(first)
+    if min(_said(only_first), _said(only_second)) > most_slips + 1 + NOISE * longer:
         return False  # soon seen, and true of most pairs that aren't near
+    counts, others = Counter(first), Counter(second)
+    left, right = counts - others, others - counts
     if not _vital_agree(left, right, shorter):
         return False
     slips = _take_slips(left, right)
@@ -73,9 +74,9 @@ def is_slip(word: str, other: str) -> bool:
     return len(longer) > 3 or len(longer) > len(shorter) or sorted(word) == sorted(other)
 
 
-def _said(words: Words) -> int:
+def _said(words: Iterable[str]) -> int:
     """Return how many content words there are."""
-    return sum(count for word, count in words.items() if weight(word) == 1)
+    return sum(weight(word) == 1 for word in words)
 
 
 def _weight(words: Words) -> float:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from tunewise.data.near.buckets import coded, decoded, neighbours, pairs_of, unique
+from tunewise.data.near.buckets import LARGE, coded, decoded, neighbours, pairs_of, unique
 from tunewise.data.near.table import Hashes, Numbers, Table, fixed_hash
 
 LEAST = 6  # words; shorter texts are all found by deletions
@@ -22,8 +22,8 @@ ROWS = 6  # minima in a band
 AGREE = 0.5  # share of minima that must agree: the estimated Jaccard similarity of the features
 STRICT = 40  # words below which numbers and negations must agree
 LOOSE = 32  # words from which on they needn't; between the two a text is searched in both ways
-FOLLOWING = 8  # bands that order the texts of a large bucket
-BEST = 2  # partners kept of each text of a large bucket
+FOLLOWING = 8  # bands that order the texts of a crowd
+BEST = 2  # partners kept of each text of a crowd
 WORDS_AT_ONCE = 1 << 17  # bounds memory
 PAIRS_AT_ONCE = 1 << 19
 SPREAD = np.uint64(0x9E3779B97F4A7C15)
@@ -41,25 +41,39 @@ def sketched_candidates(table: Table) -> Numbers:
     loose = np.flatnonzero(lengths[texts] >= LOOSE)
     found = []
     for chosen, salt in ((strict, salts[strict]), (loose, np.zeros(len(loose), np.uint64))):
-        for pairs in _banded(bands[:, chosen] + salt, sketches[chosen]):
-            one, other = decoded(pairs)
-            found.append(coded(texts[chosen[one]], texts[chosen[other]]))
+        one, other = decoded(_banded(bands[:, chosen] + salt, sketches[chosen]))
+        found.append(coded(texts[chosen[one]], texts[chosen[other]]))
     return unique(found)
 
 
-def _banded(bands: Hashes, sketches: npt.NDArray[np.uint8]) -> Iterator[Numbers]:
-    """Yield pairs of columns that are equal in a band and alike in all, band after band."""
-    rows = np.arange(bands.shape[1])
-    in_large = []
+def _banded(bands: Hashes, sketches: npt.NDArray[np.uint8]) -> Numbers:
+    """Return pairs of columns that are equal in a band and alike in all.
+
+    A text that is so with more than LARGE others, as texts with much boilerplate are, is in a
+    crowd: of the pairs of a crowd only the likeliest are kept, and in the bands to come it is
+    paired with neighbours in an order of several bands (as in LSH Forest, Bawa et al. 2005).
+    """
+    count = bands.shape[1]
+    crowded = np.zeros(count, np.bool_)
+    found = crowd = unique([])
     for band in range(BANDS):
-        pairs, large = pairs_of(bands[band], rows)
-        yield _alike(pairs, sketches)[0]
-        following = [(band + n) % BANDS for n in range(FOLLOWING, 0, -1)]
+        free = np.flatnonzero(~crowded)
+        pairs, large = pairs_of(bands[band, free], free)
+        found = unique([found, _alike(pairs, sketches)[0]])
         for at in large:
-            one, other = neighbours(np.lexsort(bands[following][:, at]))
-            in_large.append(coded(at[one], at[other]))
-    if in_large:
-        yield _best(*_alike(unique(in_large), sketches))
+            crowded[free[at]] = True
+        crowded |= np.bincount(np.concatenate(decoded(found)), minlength=count) > LARGE
+        if not crowded.any():
+            continue
+        thick = np.flatnonzero(crowded)
+        following = [(band + n) % BANDS for n in range(FOLLOWING - 1, -1, -1)]
+        one, other = neighbours(np.lexsort(bands[np.ix_(following, thick)]))
+        low, high = decoded(found)
+        crowds = crowded[low] | crowded[high]
+        crowd = unique([crowd, found[crowds], coded(thick[one], thick[other])])
+        crowd = _best(*_alike(crowd, sketches))
+        found = found[~crowds]
+    return unique([found, crowd])
 
 
 def _alike(pairs: Numbers, sketches: npt.NDArray[np.uint8]) -> tuple[Numbers, Numbers]:
