@@ -21,6 +21,7 @@ EXCHANGED = 0.3  # weight that may be exchanged besides where nothing else diffe
 EXTRA = 0.275  # share of the longer text's weight that the other may lack where none is exchanged
 EXTRA_WORDS = 0.2  # share of its words, likewise, rounded; one word in any case
 SLIPS = 0.25  # share of the words that may be slips; one word in any case
+JOINS = 3  # words of a text that may be written as one with their neighbour
 IN_ORDER = 0.5  # share of the shorter text's words that must come in the same order
 LONG = 40  # words from which on a number or negation may be lost by chance ...
 VITAL_SHARE = 0.25  # ... if it is no more than this share of what differs
@@ -47,8 +48,13 @@ def near_copies(first: Sequence[str], second: Sequence[str]) -> bool:
     if not _vital_agree(left, right, shorter):
         return False
     slips = _take_slips(left, right)
+    most_exchanged = EXCHANGED + NOISE * longer
+    if min(_weight(left), _weight(right)) > most_exchanged + JOINS:
+        return False
     slips += _take_joins(left, right, first) + _take_joins(right, left, second)
     lost, gained = _weight(left), _weight(right)
+    if min(lost, gained) > most_exchanged:
+        return False
     whole = max(_weight(counts), _weight(others))
     exchanged, changed = min(lost, gained), max(lost, gained)
     noise = NOISE * whole
