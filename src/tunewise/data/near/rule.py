@@ -36,6 +36,7 @@ def near_copies(first: Sequence[str], second: Sequence[str]) -> bool:
         first: words as `words_of` gives them.
         second: likewise.
     """
+    first, second = sorted((tuple(first), tuple(second)))  # so that greed can't make it lopsided
     if first == second:
         return True
     shorter, longer = sorted((len(first), len(second)))

@@ -68,7 +68,7 @@ def lists() -> Lists:
 def words_of(text: str) -> list[str]:
     """Return a text's words in order, case folded, without greetings and thanks at its ends.
 
-    A text in which no word is found is one word: all of it.
+    A text of other characters alone is one word: all of it. A blank text has none.
     """
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
@@ -76,7 +76,7 @@ def words_of(text: str) -> list[str]:
     words = _words(tokens[_after_greeting(tokens) : _before_thanks(tokens)])
     if len(words) < LEAST_LEFT:
         words = _words(tokens)
-    return words or [normalised(text)]
+    return words or [whole for whole in (normalised(text),) if whole]
 
 
 @lru_cache(maxsize=KNOWN)
