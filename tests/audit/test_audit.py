@@ -165,7 +165,7 @@ def test_written_answers_may_be_the_same_for_other_inputs() -> None:
 
 def test_banking77_has_the_copies_that_are_known_of_it() -> None:
     """4 texts twice in train, 6 texts in both files (7 where case is no matter)."""
-    folder = Path(__file__).parents[2] / "shared" / "data" / "banking77"
+    folder = Path(__file__).parents[3] / "shared" / "data" / "banking77"
     if not folder.exists():
         pytest.skip("the whole of BANKING77 isn't here")
     data = {
