@@ -77,7 +77,9 @@ class ColumnChoice:
     side's rows come from; `column` is then its name.
     """
 
-    role: Literal["input", "target", "group", "format", "sheet", "train", "validation", "test"]
+    role: Literal[
+        "input", "target", "group", "time", "format", "sheet", "train", "validation", "test"
+    ]
     column: str
     reason: str
 

@@ -28,6 +28,7 @@ from tunewise.data.refusals import (
 from tunewise.data.shapes import Said, Shape, differing, reader, shape_of
 from tunewise.data.shapes.detect import is_blank
 from tunewise.data.sources import SIDES, Source, refuse_sheet, sources
+from tunewise.data.times import with_times
 from tunewise.errors import DataError
 from tunewise.progress import Progress, Silent
 from tunewise.records import ColumnChoice, Dataset, Example, LeftOut, Split
@@ -61,6 +62,7 @@ class _File:
     source: str
     side: Split | None
     group: str | None
+    time: str | None
     others: tuple[str, ...]
 
 
@@ -99,11 +101,14 @@ def read_dataset(
     for side, files in tables.items():
         for name, table in files:
             given = side if len(tables) > 1 else None
-            _read(rows, _File(table, shape, name, given, settings.group, tuple(extra_columns)))
+            beside = settings.group, settings.time, tuple(extra_columns)
+            _read(rows, _File(table, shape, name, given, *beside))
     if not rows.examples:
         raise DataError(
             "all rows are blank", where=str(first.path), mend="Name a file that has rows."
         )
+    if settings.time:
+        rows.examples = with_times(rows.examples, settings.time)
     labels: tuple[str, ...] = ()
     if kind == "classification":
         labels = tuple(sorted({example.target for example in rows.examples}))
@@ -118,7 +123,7 @@ def _read(rows: _Rows, file: _File) -> None:
     table, shape = file.table, file.shape
     said_by, beside = reader(shape, table, rows.kind), _beside(rows, file)
     target_at = table.columns.index(shape.columns["target"]) if shape.format == "columns" else -1
-    own = OwnIds(table, [file.group, *shape.columns.values()])
+    own = OwnIds(table, [file.group, file.time, *shape.columns.values()])
     faults: dict[Fault, list[Place]] = defaultdict(list)
     faulty: set[int] = set()
     found = False
@@ -136,7 +141,7 @@ def _read(rows: _Rows, file: _File) -> None:
         if said.unanswered:
             rows.unanswered.append(table.place(row))
         target = _target(rows, said, row.values[target_at] if target_at >= 0 else "")
-        group, others = beside(row)
+        group, time, others = beside(row)
         rows.examples.append(
             Example(
                 id=rows.ids.of(said.input, target),
@@ -150,6 +155,7 @@ def _read(rows: _Rows, file: _File) -> None:
                 messages=said.messages,
                 rejected=said.rejected,
                 desirable=said.desirable,
+                time=time,
             )
         )
     if not found:
@@ -162,18 +168,24 @@ def _read(rows: _Rows, file: _File) -> None:
     own.refuse_shared()
 
 
-def _beside(rows: _Rows, file: _File) -> Callable[[Row], tuple[str | None, dict[str, str]]]:
-    """Return what gives a row's group and the other columns of it that are kept."""
+Beside = tuple[str | None, str | None, dict[str, str]]
+
+
+def _beside(rows: _Rows, file: _File) -> Callable[[Row], Beside]:
+    """Return what gives a row's group, its time as it stands there, and the columns kept."""
     table, group = file.table, file.group
     group_at = None if group is None else require(table, group, "data.group")
+    time_at = None if file.time is None else require(table, file.time, "data.time")
     others = {name: require(table, name, "a candidate") for name in file.others}
 
-    def found(row: Row) -> tuple[str | None, dict[str, str]]:
+    def found(row: Row) -> Beside:
         place = table.place(row)
         text = cell_text(row.values[group_at], place, str(group)) if group_at is not None else None
+        time = None if time_at is None else other_text(row.values[time_at], place, str(file.time))
         kept = {name: other_text(row.values[at], place, name) for name, at in others.items()}
         return (
             _once(rows, text.strip()) or None if text else None,
+            time,
             {name: value for name, value in kept.items() if value} or NO_COLUMNS,
         )
 
@@ -210,6 +222,8 @@ def _choices(
     ]
     if settings.group:
         choices.append(ColumnChoice("group", settings.group, GIVEN))
+    if settings.time:
+        choices.append(ColumnChoice("time", settings.time, GIVEN))
     choices += sheet_choice(first, settings.sheet)
     choices += [
         ColumnChoice(side, source.name, f"{GIVEN}; {source.origin}")

@@ -61,6 +61,11 @@ class DataSettings(Strict):
     group: str | None = Field(
         None, description="Column whose equal values (a customer, say) stay on one side of a split."
     )
+    time: str | None = Field(
+        None,
+        description="Column with a date: the newest rows are judged on, the next newest chosen on."
+        " Left out: sides are drawn at random, by content hash.",
+    )
     train_rows: PositiveInt | None = Field(
         None, description="Use only this many training rows, chosen by content hash."
     )

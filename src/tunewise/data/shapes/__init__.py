@@ -67,7 +67,7 @@ def shape_of(table: Table, settings: DataSettings, kind: Kind) -> Shape:
             kind=kind,
             given_input=settings.input,
             given_target=settings.target,
-            others=[settings.group] if settings.group else [],
+            others=[name for name in (settings.group, settings.time) if name],
         )
         columns = {"input": text.column, "target": target.column}
         return Shape("columns", columns, (text, target))
