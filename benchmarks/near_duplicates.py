@@ -186,7 +186,8 @@ def planted(name: str, texts: list[str], draw: random.Random) -> Planted:
     draw.shuffle(order)
     place = {old: new for new, old in enumerate(order)}
     everything = texts + [text for _, _, text in made]
-    copies, decoys = {}, {}
+    copies: dict[tuple[int, int], str] = {}
+    decoys: dict[tuple[int, int], str] = {}
     for number, (at, kind, _) in enumerate(made, start=len(texts)):
         one, other = sorted((place[at], place[number]))
         (copies if kind in EDITS else decoys)[one, other] = kind
@@ -411,7 +412,7 @@ def scaled(data: Path, count: int) -> dict[str, float]:
     pool = [row["text"] for row in csv_rows(data / "banking77" / "train.csv")]
     for row in csv_rows(data / "mts-dialog" / "TrainingSet.csv"):
         pool += row["dialogue"].splitlines()
-    texts = []
+    texts: list[str] = []
     while len(texts) < count:
         words: list[str] = []
         while len(words) < 45:
