@@ -182,8 +182,8 @@ def test_banking77_has_the_copies_that_are_known_of_it() -> None:
     assert len(copies.rows) == 8
     assert len(copies.fixes) == 4
     leaks = next(f for f in found if f.check == "leakage")
-    learnt = {rows[at].input for at in leaks.rows if rows[at].given_split == "train"}
-    judged = {rows[at].input for at in leaks.rows if rows[at].given_split == "test"}
+    learnt = {rows[at].input.strip() for at in leaks.rows if rows[at].given_split == "train"}
+    judged = {rows[at].input.strip() for at in leaks.rows if rows[at].given_split == "test"}
     assert len(learnt & judged) == 6
     assert {row.given_split for row in map(rows.get, leaks.rows) if row} == {"train", "test"}
     near = next(f for f in found if f.check == "near_leakage")

@@ -14,6 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tunewise.data.near import are_near, buckets, near_clusters, near_pairs
+from tunewise.data.near.buckets import decoded
+from tunewise.data.near.short import short_candidates
+from tunewise.data.near.sketches import sketched_candidates
+from tunewise.data.near.table import table_of
 from tunewise.data.near.words import words_of
 
 TICKETS = Path(__file__).parents[2] / "examples" / "support-tickets" / "data" / "train.csv"
@@ -159,8 +163,10 @@ def test_a_pattern_filled_in_by_many_words_makes_no_crowd_of_pairs(
     first = texts[0].split()[6]
     copy = texts[0].replace(first, first[:5] + first[6:])
     shorter = texts[0].replace(f" {first}", "")
-    clusters = near_clusters([*texts, copy])
-    assert [0, len(texts)] in clusters
+    low, high = decoded(short_candidates(table_of([words_of(text) for text in [*texts, copy]])))
+    assert (0, len(texts)) in set(zip(low.tolist(), high.tolist(), strict=True))
+    assert len(low) < 20 * len(texts)
+    assert near_clusters([*texts, copy]) == [[0, len(texts)]]
     assert len(near_clusters([*texts, shorter])[-1]) > 200, "each has one word more"
 
 
@@ -168,15 +174,18 @@ def test_boilerplate_hides_no_copy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tunewise.data.near.sketches.LARGE", 16)
     monkeypatch.setattr(buckets, "LARGE", 16)
     rows = tickets(300)
-    boilerplate = "You are a helpful assistant of a bank and answer every question shortly. " * 3
+    boilerplate = " ".join(rows[240:260])
     texts = [
         f"{boilerplate}{one} {two}" for one, two in zip(rows[:120], rows[120:240], strict=True)
     ]
-    copies = [text.replace("question", "qestion") for text in texts[:20]]
+    copies = [text.replace("card", "crad", 2) for text in texts[:20]]
+    together = [words_of(text) for text in [*texts, *copies]]
+    low, _ = decoded(sketched_candidates(table_of(together)))
+    assert len(low) < 8 * len(together), "a crowd's pairs are bounded"
     found = near_clusters([*texts, *copies])
     planted = sum([at, at + 120] in found for at in range(20))
     assert planted >= 18
-    assert len(found) <= 22
+    assert len(found) <= 30
 
 
 def test_results_are_the_same_in_every_process() -> None:

@@ -46,11 +46,12 @@ def near_copies(first: Sequence[str], second: Sequence[str]) -> bool:
         return False  # soon seen, and true of most pairs that aren't near
     counts, others = Counter(first), Counter(second)
     left, right = counts - others, others - counts
-    if not _vital_agree(left, right, shorter):
+    if shorter < LONG and any(not word.isalpha() and is_vital(word) for word in left | right):
         return False
     slips = _take_slips(left, right)
     most_exchanged = EXCHANGED + NOISE * longer
-    if min(_weight(left), _weight(right)) > most_exchanged + JOINS:
+    exchanged = min(_weight(left), _weight(right))
+    if exchanged > most_exchanged + JOINS or not _vital_agree(left, right, shorter):
         return False
     slips += _take_joins(left, right, first) + _take_joins(right, left, second)
     lost, gained = _weight(left), _weight(right)
@@ -106,20 +107,28 @@ def _take_slips(left: Words, right: Words) -> int:
     """
     by_end: dict[tuple[int, str], list[str]] = defaultdict(list)
     for word in sorted(right):
-        if not is_vital(word):
-            by_end[0, word[0]].append(word)
-            by_end[-1, word[-1]].append(word)
+        by_end[0, word[0]].append(word)
+        by_end[-1, word[-1]].append(word)
     slips = 0
     for word in sorted(left) if by_end else ():
-        if is_vital(word):
-            continue
         for other in by_end[0, word[0]] + by_end[-1, word[-1]]:
             same = min(left[word], right[other])
-            if same and is_slip(word, other):
+            if same and is_slip(word, other) and _may_slip(word, other):
                 slips += same
                 left[word] -= same
                 right[other] -= same
     return slips
+
+
+def _may_slip(word: str, other: str) -> bool:
+    """Tell whether a slip that a number or negation is part of is one: ninetteen, cannnot."""
+    vital = [one for one in (word, other) if is_vital(one)]
+    if not vital:
+        return True
+    if len(vital) == 2 or len(min(word, other, key=len)) < 4 or not vital[0].isalpha():
+        return False
+    as_begun = word[0] == other[0] or sorted(word) == sorted(other)
+    return as_begun or not is_negation(vital[0])  # never, ever
 
 
 def _take_joins(parts: Words, wholes: Words, words: Sequence[str]) -> int:

@@ -66,7 +66,7 @@ def _banded(bands: Hashes, sketches: npt.NDArray[np.uint8]) -> Numbers:
         if not crowded.any():
             continue
         thick = np.flatnonzero(crowded)
-        following = np.array([(band + n) % BANDS for n in range(FOLLOWING - 1, -1, -1)])
+        following = (band + np.arange(FOLLOWING - 1, -1, -1)) % BANDS
         one, other = neighbours(np.lexsort(bands[np.ix_(following, thick)]))
         low, high = decoded(found)
         crowds = crowded[low] | crowded[high]
