@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tunewise.audit import audit
-from tunewise.data.columns import GIVEN
+from tunewise.data.columns import GIVEN, shown
 from tunewise.data.read import read_dataset
 from tunewise.data.sources import input_hashes
 from tunewise.data.split import split
@@ -135,7 +135,7 @@ def _data(
         dataset = read_dataset(task.data, task_folder, columns, kind=task.kind, progress=progress)
         for choice in dataset.columns:
             if choice.reason != GIVEN:
-                progress.line(f"{choice.role} = {choice.column}, because {choice.reason}")
+                progress.line(shown(choice))
         splits = split(dataset, task.data, task.seed)
         findings = audit(dataset, splits, task, task_folder, progress)
         write_dataset(folder, dataset)
