@@ -22,6 +22,7 @@ HEAVY = {
     "huggingface_hub",
     "ruamel",
     "jinja2",
+    "openpyxl",
 }
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from tunewise.audit import DEEP, QUICK, Check, Checked, checked, worst_first
 from tunewise.audit.sides import sides
 from tunewise.audit.store import load_findings, values_of, write_findings
-from tunewise.data.columns import GIVEN
+from tunewise.data.columns import GIVEN, shown
 from tunewise.data.read import read_dataset
 from tunewise.data.sources import input_hashes, sources
 from tunewise.data.split import split
@@ -76,7 +76,7 @@ def read_rows(
         dataset = read_dataset(task.data, task_folder, columns, kind=task.kind, progress=progress)
         for choice in dataset.columns:
             if choice.reason != GIVEN:
-                progress.line(f"{choice.role} = {choice.column}, because {choice.reason}")
+                progress.line(shown(choice))
         splits = split(dataset, task.data, task.seed)
         _refuse_changed(hashes, task.data, task_folder, progress)
         write_dataset(folder, dataset)

@@ -9,7 +9,10 @@ import pyarrow.parquet
 import pytest
 
 from tests.data.conftest import TICKETS, csv_of
+from tunewise.data.columns import shown
 from tunewise.data.identity import content_hash
+from tunewise.data.readers import read_table
+from tunewise.errors import DataError
 
 
 def test_every_row_keeps_text_label_number_and_file(write, dataset) -> None:
@@ -104,3 +107,62 @@ def test_unusual_texts_come_through_unchanged(write, dataset, value: str) -> Non
     rows = [{"text": t, "label": label} for t, label in [*TICKETS, (value, "orders")]]
     write("a.jsonl", "\n".join(json.dumps(row, ensure_ascii=False) for row in rows))
     assert dataset("a.jsonl").examples[-1].input == value
+
+
+def with_ids(ids: list[object], rows: list[tuple[str, str]] = TICKETS) -> str:
+    cells = [f"{i},{text},{label}" for i, (text, label) in zip(ids, rows, strict=True)]
+    return "\n".join(["id,text,label", *cells]) + "\n"
+
+
+def test_a_whole_copy_of_a_row_is_left_to_the_audit(write, dataset) -> None:
+    write("train.csv", with_ids([*range(18), 0], [*TICKETS, TICKETS[0]]))
+    assert len(dataset().examples) == 19
+
+
+def test_an_id_column_that_repeats_as_a_customers_would_is_nobodys_own(write, dataset) -> None:
+    write("train.csv", with_ids([n // 3 for n in range(18)]))
+    assert len(dataset().examples) == 18
+
+
+def test_a_group_may_be_called_id(write, dataset) -> None:
+    write("train.csv", with_ids([*range(17), 0]))
+    assert [e.group for e in dataset(group="id").examples][::17] == ["0", "0"]
+    with pytest.raises(DataError, match="the id '0' in column 'id' is claimed by 2 rows"):
+        dataset()
+
+
+def test_rows_without_an_id_claim_none(write, dataset) -> None:
+    write("train.csv", with_ids([*range(14), "", "", "", ""]))
+    assert len(dataset().examples) == 18
+
+
+def test_ids_start_anew_in_every_file(write, dataset) -> None:
+    write("train.csv", with_ids([*range(18)]))
+    write("test.csv", with_ids([*range(18)], [(f"{t}!", label) for t, label in TICKETS]))
+    assert len(dataset(test="test.csv").examples) == 36
+
+
+def test_json_objects_under_keys_are_rows_with_their_keys(write, dataset) -> None:
+    write(
+        "a.json", json.dumps({f"k{n}": {"text": t, "label": y} for n, (t, y) in enumerate(TICKETS)})
+    )
+    found = dataset("a.json", ("key",))
+    assert [(e.input, e.target) for e in found.examples] == TICKETS
+    assert [e.columns for e in found.examples[:2]] == [{"key": "k0"}, {"key": "k1"}]
+    assert read_table(write("b.json", '{"a": {"key": 1, "text": "b"}}')).columns[0] == "key 2"
+
+
+def test_pandas_usual_json_is_read_by_its_columns(write, dataset) -> None:
+    texts, labels = zip(*TICKETS, strict=True)
+    columns = {"text": texts, "label": labels}
+    write(
+        "a.json",
+        json.dumps({c: {str(n): v for n, v in enumerate(vs)} for c, vs in columns.items()}),
+    )
+    assert [(e.input, e.target) for e in dataset("a.json").examples] == TICKETS
+
+
+def test_choices_are_shown_on_one_line_whatever_columns_are_called(write, dataset) -> None:
+    rows = [{"te\x1b[31mxt\n": text, "label": label} for text, label in TICKETS]
+    write("a.json", json.dumps(rows))
+    assert all(shown(choice).isprintable() for choice in dataset("a.json").columns)

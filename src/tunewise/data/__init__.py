@@ -1,6 +1,7 @@
-"""Files of labelled rows -> Dataset, Splits, Findings; and a first task.yaml drawn from them.
+"""Files of answered rows -> Dataset and Splits; and a first task.yaml drawn from them.
 
-readers/ knows the file formats, columns chooses what is input and target, read makes the
-Dataset, split its sides, audit/ looks for faults, store keeps it in the run folder, rows reads
-what is only to be answered, draft looks at a new file for `tunewise init`.
+sources finds the files (hub fetches data sets), readers/ knows the file formats, shapes/ what the
+columns mean together, columns which is input and which target. read makes the Dataset (refusals
+says what can't be used), split its sides, store keeps it in the run folder. rows reads what is only
+to be answered, draft looks at a new file for `tunewise init`.
 """

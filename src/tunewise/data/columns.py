@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from tunewise.data.readers import Table
-from tunewise.errors import DataError, did_you_mean
+from tunewise.errors import DataError, did_you_mean, one_line
 from tunewise.records import ColumnChoice
 from tunewise.task.settings import Kind
 
@@ -42,6 +42,7 @@ NOT_A_TARGET = {"predicted", "prediction", "predictions", "pred", "id", "uid", "
 
 GIVEN = "task.yaml says so"
 PROFILED = 20_000  # rows looked at
+MOST_SHOWN = 1_000  # characters of a choice in words
 MOST_LABEL_WORDS = 6.0  # mean words of a column that may be labels
 MOST_DISTINCT = 0.5  # share of differing values in a column that may be labels
 MOST_ROWS = 0.5  # of those of the fullest column; an emptier one is hardly input or answer
@@ -81,7 +82,7 @@ class Profile:
 def profiles(table: Table) -> list[Profile]:
     """Return what each column's cells look like."""
     rows = [row.values for row in itertools.islice(table.rows(), PROFILED)]
-    return [profile(name, [row[n] for row in rows]) for n, name in enumerate(table.columns)]
+    return [profile(name, (row[n] for row in rows)) for n, name in enumerate(table.columns)]
 
 
 def profile(column: str, cells: Iterable[object]) -> Profile:
@@ -157,6 +158,11 @@ def chosen(
 def chosen_input(table: Table) -> ColumnChoice:
     """Return the column with the text in a file that need not have labels."""
     return _input(table, [p for p in profiles(table) if p.filled], INPUT_NAMES)
+
+
+def shown(choice: ColumnChoice) -> str:
+    """Return a choice in words, on one line: 'input = body, because ...'."""
+    return one_line(f"{choice.role} = {choice.column}, because {choice.reason}", MOST_SHOWN)
 
 
 def likely_kind(table: Table) -> Kind:

@@ -1,4 +1,8 @@
-"""Parquet files -> Table, a batch of rows at a time."""
+"""Parquet files -> Table, a batch of rows at a time.
+
+Neither a column nor a row group is ever whole in memory: columns are read through a small buffer,
+and what a batch took is given back before the next.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,8 @@ from tunewise.data.readers.table import Row, Table
 from tunewise.data.readers.text import reading
 from tunewise.errors import DataError
 
-BATCH = 8_192  # rows held at a time
+BATCH = 1_024  # rows held at a time
+BUFFER = 1 << 16  # bytes of each column read at a time
 
 
 def read_parquet(path: Path) -> Table:
@@ -49,14 +54,16 @@ def _opened(path: Path) -> pyarrow.parquet.ParquetFile:
     if empty:
         raise DataError("the file is empty", where=str(path), mend="Name a file that has rows.")
     try:
-        return pyarrow.parquet.ParquetFile(path)
+        return pyarrow.parquet.ParquetFile(path, buffer_size=BUFFER, pre_buffer=False)
     except (pyarrow.ArrowException, OSError) as error:
         raise _broken(path, error) from error
 
 
 def _batches(path: Path, file: pyarrow.parquet.ParquetFile) -> Iterator[pyarrow.RecordBatch]:
     try:
-        yield from file.iter_batches(BATCH)
+        for batch in file.iter_batches(BATCH, use_threads=False):
+            yield batch
+            pyarrow.default_memory_pool().release_unused()
     except (pyarrow.ArrowException, OSError) as error:
         raise _broken(path, error) from error
 
