@@ -1,4 +1,4 @@
-"""Checks that propose every kind of fix, and the command line with them as the deep ones.
+"""Checks that propose every kind of fix, and the command line with them alone.
 
 Real checks of real rows; they stand here so that what these tests say of fixes doesn't hang on
 which of the product's own checks propose them.
@@ -57,5 +57,5 @@ PROPOSING = (copies, spelled, characters)
 if __name__ == "__main__":
     from tunewise.cli.main import main
 
-    intake.DEEP = PROPOSING
+    intake.QUICK, intake.DEEP = (), PROPOSING
     main()

@@ -60,7 +60,8 @@ def data(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def proposing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the checks of tests/proposing.py the deep ones."""
+    """Make the checks of tests/proposing.py the only ones."""
+    monkeypatch.setattr(intake, "QUICK", ())
     monkeypatch.setattr(intake, "DEEP", PROPOSING)
 
 

@@ -106,21 +106,26 @@ def _refuse_encrypted(path: Path) -> None:
 @contextmanager
 def _opened(path: Path, *, values: bool = True) -> Iterator[Any]:
     """Give the workbook: with formulas' last results as `values`, else with the formulas."""
-    with reading(path), _whole(path):
-        with zipfile.ZipFile(path) as archive:
-            size = sum(part.file_size for part in archive.infolist())
-        if size > MOST_BYTES:
-            raise DataError(
-                f"the spreadsheet unpacks to {size / 1e9:,.1f} GB",
-                where=str(path),
-                mend="Save the table as CSV, and name that.",
-            )
-        with _quiet():
-            book = openpyxl.load_workbook(path, read_only=True, data_only=values, keep_links=False)
-    try:
-        yield book
-    finally:
-        book.close()
+    with reading(path):
+        file = path.open("rb")  # ours, because openpyxl leaves it open when it fails
+    with file:
+        with reading(path), _whole(path):
+            with zipfile.ZipFile(file) as archive:
+                size = sum(part.file_size for part in archive.infolist())
+            if size > MOST_BYTES:
+                raise DataError(
+                    f"the spreadsheet unpacks to {size / 1e9:,.1f} GB",
+                    where=str(path),
+                    mend="Save the table as CSV, and name that.",
+                )
+            with _quiet():
+                book = openpyxl.load_workbook(
+                    file, read_only=True, data_only=values, keep_links=False
+                )
+        try:
+            yield book
+        finally:
+            book.close()
 
 
 @contextmanager
