@@ -17,6 +17,7 @@ from tunewise.audit.left_out import left_out
 from tunewise.audit.lengths import lengths
 from tunewise.audit.sides import Sides, sides
 from tunewise.audit.spellings import spellings
+from tunewise.audit.truncation import truncation
 from tunewise.audit.unseen import unseen
 from tunewise.progress import Progress
 from tunewise.records import Dataset, Finding, Severity, Splits
@@ -33,7 +34,7 @@ QUICK: tuple[Check, ...] = (
     lengths,
     left_out,
 )
-DEEP: tuple[Check, ...] = ()
+DEEP: tuple[Check, ...] = (truncation,)
 ORDER: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
 
 
