@@ -42,6 +42,17 @@ def test_a_terminal_bar_may_be_advanced_after_its_close() -> None:
     Silent().bar("x", 1).advance()
 
 
+def test_a_bar_inside_another_leaves_that_one_when_it_ends() -> None:
+    progress = Terminal()
+    with showing(progress, "checks", 2) as outer:
+        with showing(progress, "rows", 5) as inner:
+            inner.advance(5)
+        assert [task.description for task in progress.bars.tasks] == ["checks"]
+        outer.advance()
+        assert progress.bars.tasks[0].completed == 1
+    assert not progress.running
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [(0.4, "0 s"), (59.6, "1 min"), (125, "2 min 5 s"), (3600, "1 h"), (4200, "1 h 10 min")],

@@ -3,6 +3,7 @@
     TunewiseError                       exit status 1 unless a child says otherwise
     ├── BadInput (ValueError)           2: something the user wrote or gave is wrong
     │   ├── TaskFileError               a key, type or value in task.yaml
+    │   ├── FixesFileError              a key, type, value or contradiction in fixes.yaml
     │   ├── DataError                   a file of rows, a column, a label
     │   ├── ModelError                  a model name, folder or package
     │   └── RunFolderError              a run folder that can't be used as it is
@@ -53,6 +54,10 @@ class BadInput(TunewiseError, ValueError):
 
 class TaskFileError(BadInput):
     """A key, type or value in task.yaml is wrong."""
+
+
+class FixesFileError(BadInput):
+    """A key, type or value in fixes.yaml is wrong, or two accepted fixes contradict each other."""
 
 
 class DataError(BadInput):

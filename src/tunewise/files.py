@@ -89,6 +89,28 @@ def folder_written_whole(path: Path) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
+def put_new(made: Path, path: Path) -> bool:
+    """Give a finished file the name `path` unless something else stands there already.
+
+    Returns:
+        Whether `path` now is that file; true as well where it was the same before, byte for byte.
+    """
+    sync_file(made)
+    try:
+        try:
+            os.link(made, path)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without hard links: take the name, then fill it
+            path.touch(exist_ok=False)
+            shutil.copyfile(made, path)
+            sync_file(path)
+    except FileExistsError:
+        return path.is_file() and file_sha256(path) == file_sha256(made)
+    sync_folder(path.parent)
+    return True
+
+
 def sync_file(path: Path) -> None:
     """Force a file's bytes to the disk."""
     with path.open("rb") as file:

@@ -10,15 +10,11 @@ from __future__ import annotations
 import contextlib
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tunewise.audit import audit
-from tunewise.data.read import read_dataset
-from tunewise.data.split import split
-from tunewise.data.store import load_dataset, write_dataset
 from tunewise.decision.decide import decided
-from tunewise.errors import TaskFileError, TunewiseError
+from tunewise.errors import TaskFileError
 from tunewise.files import (
     file_sha256,
     read_json,
@@ -26,22 +22,20 @@ from tunewise.files import (
     read_records,
     value_sha256,
     write_json,
-    write_text,
 )
+from tunewise.intake import describe, nothing_left_of_a_false_start, quick_findings, read_rows
 from tunewise.models.resolve import resolve
 from tunewise.progress import Progress
-from tunewise.records import Dataset, Prediction, Scorecard, Splits
+from tunewise.records import Finding, Prediction, Scorecard
 from tunewise.report.build import write_report
 from tunewise.task.load import load_task
 from tunewise.task.settings import Entry, Task, named
 from tunewise.trial import Trial, Work, models_of
 from tunewise.version import __version__
-from tunewise.workspace.environment import environment
 from tunewise.workspace.folder import CandidateFolder, RunFolder, held, made
 from tunewise.workspace.stages import record_of, run_stage
 
-DATA_VERSION = 1  # each rises when its stage would leave something else for the same inputs
-VERDICT_VERSION = 1
+VERDICT_VERSION = 1  # each rises when its stage would leave something else for the same inputs
 REPORT_VERSION = 1
 
 
@@ -61,10 +55,12 @@ def run(task_file: Path, progress: Progress, runs: Path | None = None) -> RunFol
     task_folder = task_file.absolute().parent
     entries = named(task.candidates)
     path = (runs or task_folder / "runs") / task.task
-    with _nothing_left_of_a_false_start(path), held(path):
+    with nothing_left_of_a_false_start(path), held(path):
         folder = made(path, task.task, task_folder)
-        _describe(folder, task_file)
-        dataset, splits = _data(folder, task, task_folder, progress)
+        describe(folder, task_file.read_text(encoding="utf-8-sig"))
+        dataset, splits = read_rows(folder, task, task_folder, progress)
+        quick_findings(folder, task, task_folder, (dataset, splits), progress)
+        _warn_of_errors(folder, progress)
         models = _model_fingerprints(entries.values(), task_folder, progress)
         work = Work(folder, task, task_folder, dataset, splits, models, progress)
         _drop_strangers(folder, entries)
@@ -94,75 +90,11 @@ def _refuse_generation(task: Task, task_file: Path) -> None:
         )
 
 
-@contextlib.contextmanager
-def _nothing_left_of_a_false_start(path: Path) -> Iterator[None]:
-    """Delete a run folder that this call made and in which no candidate's stage was finished."""
-    known = path.exists()
-    try:
-        yield
-    except TunewiseError:
-        done = {p.name for p in (path / "stages").glob("*.json") if ".begun." not in p.name}
-        if not known and done <= {"data.json"}:
-            shutil.rmtree(path, ignore_errors=True)
-            with contextlib.suppress(OSError):
-                path.parent.rmdir()  # 'runs', when nothing else is in it
-        raise
-
-
-def _describe(folder: RunFolder, task_file: Path) -> None:
-    """Keep the task file and the environment in the run folder, rewritten only when they change."""
-    text = task_file.read_text(encoding="utf-8-sig")
-    if not folder.task.exists() or folder.task.read_text(encoding="utf-8") != text:
-        write_text(folder.task, text)
-    now = environment()
-    if not folder.environment.exists() or read_json(folder.environment) != now:
-        write_json(folder.environment, now)
-
-
-def _data(
-    folder: RunFolder, task: Task, task_folder: Path, progress: Progress
-) -> tuple[Dataset, Splits]:
-    """Read, split and audit the rows."""
-    columns = sorted(
-        entry.settings.column  # type: ignore[attr-defined]
-        for entry in named(task.candidates).values()
-        if entry.kind == "existing" and entry.settings.column  # type: ignore[attr-defined]
-    )
-
-    def work() -> list[Path]:
-        dataset = read_dataset(task.data, task_folder, columns)
-        splits = split(dataset, task.data, task.seed)
-        findings = audit(dataset, splits, task, task_folder, progress)
-        write_dataset(folder, dataset)
-        write_json(folder.splits, splits)
-        write_json(folder.audit, findings)
-        for finding in findings:
-            if finding.severity == "error":
-                progress.warn(f"{finding.reason} {finding.mend}")
-        return [folder.dataset, folder.dataset_about, folder.splits, folder.audit]
-
-    files = {
-        key: _sha256_of_input(task_folder / name)
-        for key in ("train", "validation", "test")
-        if (name := getattr(task.data, key)) is not None
-    }
-    inputs = {"files": files, "settings": task.data, "columns": columns, "seed": task.seed}
-    run_stage(folder, "data", version=DATA_VERSION, inputs=inputs, work=work)
-    dataset, splits = load_dataset(folder), read_record(folder.splits, Splits)
-    left_out = f", {len(dataset.left_out):,} rows left out" if dataset.left_out else ""
-    progress.line(
-        f"Data: {len(splits.train):,} rows to learn from, {len(splits.validation):,} to choose on,"
-        f" {len(splits.test):,} to judge on, {len(dataset.labels)} labels{left_out}."
-    )
-    return dataset, splits
-
-
-def _sha256_of_input(path: Path) -> str | None:
-    """Hash a data file; a file that can't be read has none, and its reader says why."""
-    try:
-        return file_sha256(path)
-    except OSError:
-        return None
+def _warn_of_errors(folder: RunFolder, progress: Progress) -> None:
+    """Say what puts the verdict in doubt, in every run until it is mended."""
+    for finding in read_record(folder.audit, list[Finding]):
+        if finding.severity == "error":
+            progress.warn(f"{finding.reason} {finding.mend}")
 
 
 def _model_fingerprints(
@@ -227,6 +159,8 @@ def _decided(work: Work, files: dict[str, CandidateFolder], looks: int) -> list[
 def _report_inputs(folder: RunFolder, entries: dict[str, Entry]) -> dict[str, str]:
     stages = [
         "data",
+        "audit",
+        "audit-page",
         "verdict",
         *(f"{n}.score.{s}" for n in entries for s in ("validation", "test")),
     ]

@@ -11,7 +11,10 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 LOG_EVERY = 15.0  # seconds between two lines of one bar in a log
 JSON_EVERY = 1.0  # seconds between two events of one bar
@@ -25,6 +28,9 @@ class Bar(Protocol):
 
     def note(self, text: str) -> None:
         """Show a few words beside the bar, such as the loss."""
+
+    def end(self) -> None:
+        """Take the bar away; those of bigger work around it stay."""
 
 
 class Progress(Protocol):
@@ -45,12 +51,12 @@ class Progress(Protocol):
 
 @contextmanager
 def showing(progress: Progress, title: str, total: float, unit: str = "rows") -> Iterator[Bar]:
-    """Open a bar for the length of a block."""
+    """Open a bar for the length of a block; one inside another shows both."""
     bar = progress.bar(title, total, unit)
     try:
         yield bar
     finally:
-        progress.close()
+        bar.end()
 
 
 class _SilentBar:
@@ -58,6 +64,9 @@ class _SilentBar:
         pass
 
     def note(self, text: str) -> None:
+        pass
+
+    def end(self) -> None:
         pass
 
 
@@ -97,6 +106,9 @@ class _TimedBar:
 
     def note(self, text: str) -> None:
         self.text = text
+
+    def end(self) -> None:
+        pass
 
     def show(self, seconds: float) -> None:
         raise NotImplementedError
@@ -221,6 +233,13 @@ class Terminal:
         task = self.bars.add_task(title, total=total, note="")
         return _RichBar(self, task)
 
+    def end(self, task: TaskID) -> None:
+        if task in self.bars.task_ids:
+            if len(self.bars.task_ids) == 1:
+                self.close()
+            else:
+                self.bars.remove_task(task)
+
     def close(self) -> None:
         if self.running:
             self.bars.stop()
@@ -242,6 +261,9 @@ class _RichBar:
     def note(self, text: str) -> None:
         if self.task in self.terminal.bars.task_ids:
             self.terminal.bars.update(self.task, note=text)
+
+    def end(self) -> None:
+        self.terminal.end(self.task)
 
 
 def progress_for(json_events: bool) -> Progress:

@@ -70,9 +70,16 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class ColumnChoice:
-    """Which column plays a role, and why it was taken."""
+    """Which column plays a role, and why it was taken.
 
-    role: Literal["input", "target", "group"]
+    Where there was more to choose, the same record says so: the format of the rows that aren't
+    plain columns, the sheet of a spreadsheet, the data set on the Hub (with its commit) that a
+    side's rows come from; `column` is then its name.
+    """
+
+    role: Literal[
+        "input", "target", "group", "time", "format", "sheet", "train", "validation", "test"
+    ]
     column: str
     reason: str
 
@@ -162,7 +169,7 @@ class Timing:
     """How long answering took.
 
     Attributes:
-        rows: rows answered together.
+        rows: rows answered together; those that were asked one at a time are not among them.
         seconds: wall time for all of them, batched as the candidate likes.
         latencies: wall seconds of single requests, one at a time, after warm-up.
     """

@@ -18,14 +18,14 @@ from pathlib import Path
 from tunewise.candidates import FAMILIES, Candidate, Fitted, Setup, candidate
 from tunewise.evaluation.score import scorecard
 from tunewise.files import file_sha256, read_record, read_records, write_json, write_jsonl
-from tunewise.progress import Progress, Silent, clock
+from tunewise.progress import Progress, Silent, clock, showing
 from tunewise.records import Dataset, Example, Prediction, Split, Splits, Timing
 from tunewise.task.settings import Entry, Task
 from tunewise.workspace.folder import RunFolder
 from tunewise.workspace.stages import record_of, run_stage
 
 FIT_VERSION = 1  # each rises when its stage would leave something else for the same inputs
-ANSWERS_VERSION = 1
+ANSWERS_VERSION = 2
 SCORES_VERSION = 1
 
 TIMED_REQUESTS = 40  # single requests timed for p50 and p95
@@ -163,12 +163,15 @@ class Trial:
         if self.fitted is None:
             self.fitted = self.candidate.load(self.files.path)
         blind = [_without_target(row) for row in rows]
+        first, latencies = list[Prediction](), tuple[float, ...]()
+        if side == "test" and getattr(self.fitted, "timed", True):
+            first, latencies = _one_by_one(self.fitted, blind, self.work.progress)
+        rest = blind[len(first) :]
         began = time.perf_counter()
-        predictions = self.fitted.predict(blind, self.work.progress) if blind else []
+        predictions = self.fitted.predict(rest, self.work.progress) if rest else []
         seconds = time.perf_counter() - began
-        latencies = _latencies(self.fitted, blind) if side == "test" else ()
-        write_jsonl(self.files.predictions(side), predictions)
-        write_json(self.files.timing(side), Timing(len(rows), seconds, latencies))
+        write_jsonl(self.files.predictions(side), [*first, *predictions])
+        write_json(self.files.timing(side), Timing(len(rest), seconds, latencies))
         return [self.files.predictions(side), self.files.timing(side)]
 
     def _score_files(
@@ -212,18 +215,25 @@ def _without_target(row: Example) -> Example:
     return Example(row.id, row.input, "", row.row, row.source, row.columns, row.group)
 
 
-def _latencies(fitted: Fitted, rows: Sequence[Example]) -> tuple[float, ...]:
-    """Return wall seconds of single requests, after warm-up; none where a look-up answers."""
-    if not getattr(fitted, "timed", True) or not rows:
-        return ()
+def _one_by_one(
+    fitted: Fitted, rows: Sequence[Example], progress: Progress
+) -> tuple[list[Prediction], tuple[float, ...]]:
+    """Return answers to the first rows and the wall seconds of each, asked for one at a time.
+
+    After warm-up, and no more of them than it takes to know how long a request takes.
+    """
     silent = Silent()
     for row in rows[:WARM_UP_REQUESTS]:
         fitted.predict([row], silent)
-    found: list[float] = []
-    for row in rows[:TIMED_REQUESTS]:
-        began = time.perf_counter()
-        fitted.predict([row], silent)
-        found.append(time.perf_counter() - began)
-        if sum(found) > TIMED_SECONDS:
-            break
-    return tuple(found)
+    answers: list[Prediction] = []
+    seconds: list[float] = []
+    timed = rows[:TIMED_REQUESTS]
+    with showing(progress, "Timing single requests", max(1, len(timed))) as bar:
+        for row in timed:
+            began = time.perf_counter()
+            answers += fitted.predict([row], silent)
+            seconds.append(time.perf_counter() - began)
+            bar.advance()
+            if sum(seconds) > TIMED_SECONDS:
+                break
+    return answers, tuple(seconds)

@@ -8,6 +8,7 @@ import pytest
 
 from tests.data.conftest import TICKETS
 from tunewise.audit import QUICK, audit
+from tunewise.audit.clusters import place
 from tunewise.data.read import read_dataset
 from tunewise.data.split import split
 from tunewise.progress import Silent
@@ -90,6 +91,103 @@ def test_a_text_of_train_in_validation_is_no_leakage_into_test() -> None:
 def test_a_group_on_both_sides_is_leakage() -> None:
     [finding] = findings(group="customer 1")["leakage"]
     assert "18 of the 18 test rows belong to a group" in finding.reason
+
+
+NEAR = ("I am waiting for a new bank card", "Hi there, i am waitng for a new bank card!")
+
+
+@pytest.mark.parametrize("side", ["train", "test"])
+def test_near_copies_on_one_side_are_found_beside_exact_ones(side: Split) -> None:
+    found = findings(*((text, "orders", side) for text in (*NEAR, NEAR[0])))
+    [finding] = found["near_duplicates"]
+    assert finding.rows == (f"{side}.csv:{AT}", f"{side}.csv:{AT + 1}", f"{side}.csv:{AT + 2}")
+    assert f"'{NEAR[0]}' ({side}.csv:{AT}) and '{NEAR[1]}' ({side}.csv:{AT + 1})" in finding.reason
+    assert finding.fixes == (), "only a person can tell whether what differs matters"
+    [exact] = found["duplicates"]
+    assert exact.rows == (f"{side}.csv:{AT}", f"{side}.csv:{AT + 2}")
+    assert [(fix.row, fix.action) for fix in exact.fixes] == [(f"{side}.csv:{AT + 2}", "delete")]
+
+
+@pytest.mark.parametrize("learnt", ["train", "validation"])
+def test_a_near_copy_of_a_learnt_text_in_test_is_told_and_the_learnt_row_is_to_go(
+    learnt: Split,
+) -> None:
+    found = findings((NEAR[0], "orders", learnt), (NEAR[1], "billing", "test"))
+    [finding] = found["near_leakage"]
+    assert finding.severity == "warning"
+    assert finding.rows == (f"{learnt}.csv:{AT}", f"test.csv:{AT + 1}")
+    assert "1 of the 19 test rows" in finding.reason
+    [fix] = finding.fixes
+    assert (fix.row, fix.action) == (f"{learnt}.csv:{AT}", "delete")
+    assert f"test.csv:{AT + 1}" in fix.reason
+    assert "leakage" not in found
+
+
+def test_an_exact_leak_is_no_near_leak_and_the_learnt_row_is_to_go() -> None:
+    found = findings(
+        (NEAR[0], "orders", "train"), (NEAR[1], "orders", "train"), (NEAR[0], "orders", "test")
+    )
+    assert "near_leakage" not in found
+    [finding] = found["leakage"]
+    assert [fix.row for fix in finding.fixes] == [f"train.csv:{AT}"]
+
+
+def test_nearly_the_same_text_with_another_label_is_a_near_conflict() -> None:
+    found = findings((NEAR[0], "orders", "train"), (NEAR[1], "billing", "train"))
+    [finding] = found["near_conflicts"]
+    assert finding.rows == (f"train.csv:{AT}", f"train.csv:{AT + 1}")
+    assert f"(train.csv:{AT} as 'orders') and '{NEAR[1]}'" in finding.reason
+    assert [*found] == ["near_conflicts"]
+
+
+def test_texts_near_by_a_chain_alone_are_not_paired() -> None:
+    chain = ("please cancel my old bank card", "please cancel my bank card", "cancel my bank card")
+    found = findings(*((text, "orders", "train") for text in chain))
+    assert len(found["near_duplicates"][0].rows) == 3
+    assert (
+        f"'{chain[0]}' (train.csv:{AT}) and '{chain[2]}'" not in found["near_duplicates"][0].reason
+    )
+
+
+def test_written_answers_may_be_the_same_for_other_inputs() -> None:
+    examples = tuple(
+        Example(f"id-{n}", text, answer, n, "train.csv", given_split="train")
+        for n, (text, answer) in enumerate(
+            [(NEAR[0], "Yes."), ("where is the next cash machine", "Yes."), (NEAR[1], "It comes.")]
+        )
+    )
+    splits = Splits(tuple(e.id for e in examples), (), (), how="")
+    found = [f for f in audited(Dataset(examples, (), ()), splits) if "near" in f.check]
+    assert [(f.check, f.severity, f.rows) for f in found] == [
+        ("near_conflicts", "note", ("train.csv:0", "train.csv:2"))
+    ]
+
+
+def test_banking77_has_the_copies_that_are_known_of_it() -> None:
+    """4 texts twice in train, 6 texts in both files (7 where case is no matter)."""
+    folder = Path(__file__).parents[3] / "shared" / "data" / "banking77"
+    if not folder.exists():
+        pytest.skip("the whole of BANKING77 isn't here")
+    data = {
+        "train": str(folder / "train.csv"),
+        "test": str(folder / "test.csv"),
+        "input": "text",
+        "target": "category",
+    }
+    task = Task.model_validate({"task": "t", "data": data})
+    dataset = read_dataset(task.data, Path())
+    found = audit(dataset, split(dataset, task.data, 0), task, Path(), Silent())
+    rows = {place(row): row for row in dataset.examples}
+    copies = next(f for f in found if f.check == "duplicates" and "train and" in f.reason)
+    assert len(copies.rows) == 8
+    assert len(copies.fixes) == 4
+    leaks = next(f for f in found if f.check == "leakage")
+    learnt = {rows[at].input for at in leaks.rows if rows[at].given_split == "train"}
+    judged = {rows[at].input for at in leaks.rows if rows[at].given_split == "test"}
+    assert len(learnt & judged) == 6
+    assert {row.given_split for row in map(rows.get, leaks.rows) if row} == {"train", "test"}
+    near = next(f for f in found if f.check == "near_leakage")
+    assert not set(near.rows) & {at for at in leaks.rows if rows[at].given_split == "test"}
 
 
 def test_rare_labels_are_named_with_their_rows() -> None:

@@ -93,7 +93,9 @@ def test_settings_say_which_epoch_was_chosen_and_what_was_trained(
     about = json.loads((run[1] / "settings.json").read_text())
     values = about["validation_accuracy"]
     assert len(values) == FAST["num_train_epochs"]
-    assert about["chosen_epoch"] == 1 + values.index(max(values))
+    last = values[-1]
+    clearly = max(values) - last > math.sqrt(last * (1 - last) / len(VALIDATION))
+    assert about["chosen_epoch"] == (1 + values.index(max(values)) if clearly else len(values))
     assert about["trainable_parameters"] < about["total_parameters"] * (0.6 if lora else 1)
     curve = json.loads((run[1] / "training.json").read_text())["curve"]
     losses = [entry["loss"] for entry in curve if "loss" in entry]

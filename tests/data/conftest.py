@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import io
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from tunewise.data.read import read_dataset
 from tunewise.records import Dataset
-from tunewise.task.settings import DataSettings
+from tunewise.task.settings import DataSettings, Kind
 
 TICKETS = [
     (f"please {verb} my {thing} number {n}", label)
@@ -19,6 +21,15 @@ TICKETS = [
         ("refund", "invoice", "billing"),
         ("reset", "password", "access"),
     )
+]
+
+
+CHATS = [
+    [
+        {"role": "user", "content": f"Where is parcel number {n}?"},
+        {"role": "assistant", "content": f"Parcel {n} arrives on day {n % 5}, in the morning."},
+    ]
+    for n in range(12)
 ]
 
 
@@ -40,8 +51,9 @@ def dataset(tmp_path: Path) -> Callable[..., Dataset]:
     """Return a function that reads a file of the test's folder as a task would."""
 
     def read(train: str = "train.csv", extra: tuple[str, ...] = (), **settings: object) -> Dataset:
+        kind: Kind = settings.pop("kind", "classification")  # type: ignore[assignment]
         return read_dataset(
-            DataSettings.model_validate({"train": train, **settings}), tmp_path, extra
+            DataSettings.model_validate({"train": train, **settings}), tmp_path, extra, kind=kind
         )
 
     return read
@@ -50,3 +62,20 @@ def dataset(tmp_path: Path) -> Callable[..., Dataset]:
 def csv_of(rows: list[tuple[str, str]] = TICKETS, header: str = "text,label") -> str:
     """Return rows as CSV text."""
     return "\n".join([header, *(f"{text},{label}" for text, label in rows)]) + "\n"
+
+
+def xlsx_of(
+    rows: Sequence[Sequence[object]], merged: str | None = None, sheet: str = "rows"
+) -> bytes:
+    """Return rows as the one sheet of a spreadsheet."""
+    book = openpyxl.Workbook()
+    page = book.active
+    assert page is not None
+    page.title = sheet
+    for row in rows:
+        page.append(list(row))
+    if merged:
+        page.merge_cells(merged)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()

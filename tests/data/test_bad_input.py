@@ -12,11 +12,11 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from tests.data.conftest import TICKETS, csv_of
+from tests.data.conftest import CHATS, TICKETS, csv_of, xlsx_of
 from tunewise.data.read import read_dataset
 from tunewise.data.split import split
 from tunewise.errors import DataError, FileMissing
-from tunewise.task.settings import DataSettings
+from tunewise.task.settings import DataSettings, Kind
 
 GOOD = csv_of()
 RUSSIAN = "где моя карта я заказал её неделю назад и она до сих пор не пришла"
@@ -30,6 +30,29 @@ def objects(*more: object) -> str:
 
 def lines(*more: str) -> str:
     return "\n".join([*(json.dumps({"text": t, "label": label}) for t, label in TICKETS), *more])
+
+
+def chats(*more: object, **other: object) -> str:
+    """Return good conversations as JSONL, then rows of whatever is to be told of."""
+    rows = [{"messages": turns} for turns in CHATS]
+    rows += [{"messages": turns} for turns in more]
+    return "\n".join(map(json.dumps, [*rows, other] if other else rows))
+
+
+def turn(role: object, content: object, **more: object) -> dict[str, object]:
+    return {"role": role, "content": content, **more}
+
+
+ASKED, REPLIED = turn("user", "Where is it?"), turn("assistant", "On its way.")
+SHEET = [["text", "label"], *map(list, TICKETS)]
+ENCRYPTED = bytes.fromhex("d0cf11e0a1b11ae1") + "EncryptedPackage".encode("utf-16-le")
+
+
+def preferences(*more: dict[str, object]) -> str:
+    rows: list[dict[str, object]] = [
+        {"prompt": f"Say {n}", "chosen": f"It is {n}.", "rejected": "No."} for n in range(12)
+    ]
+    return "\n".join(map(json.dumps, [*rows, *more]))
 
 
 def parquet_of(**columns: list[object]) -> bytes:
@@ -46,6 +69,7 @@ class Bad:
         files: name to content.
         what, where, mend: parts of the message; `where` is what the place must end with.
         settings: other than train, which is the first file.
+        kind: of the task.
     """
 
     name: str
@@ -55,12 +79,26 @@ class Bad:
     mend: str
     settings: dict[str, object] = field(default_factory=dict)
     error: type[Exception] = DataError
+    kind: Kind = "classification"
 
 
 def one(
     name: str, content: str | bytes, what: str, where: str, mend: str, file: str = "t.csv"
 ) -> Bad:
     return Bad(name, {file: content}, what, f"{file}{where}", mend)
+
+
+def written(
+    name: str,
+    content: str | bytes,
+    what: str,
+    where: str,
+    mend: str,
+    file: str = "t.jsonl",
+    **settings: object,
+) -> Bad:
+    """Return a case of a task of generation."""
+    return Bad(name, {file: content}, what, f"{file}{where}", mend, settings, kind="generation")
 
 
 CASES = [
@@ -323,7 +361,15 @@ CASES = [
     one("json with a slip", '[\n{"text": "a",}\n]', "column", ":2", "Mend", "t.json"),
     one("jsonl named json", lines(), "isn't JSON", ":2", "ends in .jsonl", "t.json"),
     one("json named jsonl", "[\n {}\n]", "isn't JSON", ":1", "name the file .json", "t.jsonl"),
-    one("json object", '{"a": {"text": "b"}}', "an object, not a list", "", '{"data"', "t.json"),
+    one("json object", '{"a": "b"}', "an object, not a list", "", '{"data"', "t.json"),
+    one(
+        "json objects under keys and more",
+        '{"a": {"t": "b"}, "n": 1}',
+        "an object",
+        "",
+        "",
+        "t.json",
+    ),
     one("json of texts", '["a", "b"]', "the item is text", ": row 1", "list of objects", "t.json"),
     one("json too deep", "[" * 100_000, "usable JSON", "", "", "t.json"),
     one("jsonl of lists", lines("[1, 2]"), "a list, not an object", ":19", "one object", "t.jsonl"),
@@ -363,7 +409,266 @@ CASES = [
     ),
     one("unknown ending", GOOD, "'.jsnl' files", "", "Did you mean '.jsonl'?", "t.jsnl"),
     one("no ending", GOOD, "no ending", "", "Choose from", "tickets"),
-    one("spreadsheet", b"PK\3\4", "spreadsheets", "", "CSV UTF-8", "t.xlsx"),
+    one("old spreadsheet", b"PK\3\4", "only .xlsx", "", "save it as t.xlsx", "t.xls"),
+    one("broken spreadsheet", b"PK\3\4", "isn't a whole spreadsheet", "", "save it", "t.xlsx"),
+    one("spreadsheet cut short", xlsx_of(SHEET)[:-90], "isn't a whole", "", "cut short", "t.xlsx"),
+    one("empty spreadsheet file", b"", "empty", "", "has rows", "t.xlsx"),
+    one("spreadsheet with a password", ENCRYPTED, "by a password", "", "without one", "t.xlsx"),
+    one("old spreadsheet renamed", ENCRYPTED[:8], "old .xls kind", "", "as .xlsx", "t.xlsx"),
+    one("spreadsheet without rows", xlsx_of([]), "no rows", "", "has rows", "t.xlsx"),
+    one("spreadsheet's header alone", xlsx_of(SHEET[:1]), "no rows", ":1", "has rows", "t.xlsx"),
+    one(
+        "merged header",
+        xlsx_of([[], ["Tickets", None], *SHEET], merged="A2:B2"),
+        "cells of the header are merged (A2:B2)",
+        ":2",
+        "Undo the merge",
+        "t.xlsx",
+    ),
+    one(
+        "a title above the header",
+        xlsx_of([["Tickets of May"], *SHEET]),
+        "a value in column B, and the header ends at column A",
+        ":2",
+        "above the header",
+        "t.xlsx",
+    ),
+    one(
+        "a header twice",
+        xlsx_of([["text", "label", "text"], *SHEET[1:]]),
+        "'text' twice",
+        ":1",
+        "Rename",
+        "t.xlsx",
+    ),
+    one(
+        "a formula that was never calculated",
+        xlsx_of([*SHEET, ["a text", '=B2&"!"']]),
+        "'label' holds a formula that was never calculated",
+        ":20",
+        "save it",
+        "t.xlsx",
+    ),
+    one(
+        "an error in a cell",
+        xlsx_of([*SHEET, ["a text", "#REF!"]]),
+        "'label' holds the error #REF!",
+        ":20",
+        "Mend the formula",
+        "t.xlsx",
+    ),
+    one("no label in a sheet", xlsx_of([*SHEET, ["a", " "]]), "no label", ":20", "Write", "t.xlsx"),
+    Bad(
+        "missing sheet",
+        {"t.xlsx": xlsx_of(SHEET)},
+        "no sheet 'rwos', which data.sheet asks for",
+        "t.xlsx",
+        "Did you mean 'rows'?",
+        {"sheet": "rwos"},
+    ),
+    Bad(
+        "a sheet of a text file",
+        {"t.csv": GOOD},
+        "the file is no spreadsheet",
+        "t.csv",
+        "Leave out data.sheet",
+        {"sheet": "rows"},
+    ),
+    one(
+        "one id twice",
+        csv_of([(f"{n},{text}", label) for n, (text, label) in enumerate(TICKETS)], "Id,text,label")
+        + "3,another text,orders\n7,and another,orders\n",
+        "the id '3' in column 'Id' is claimed by 2 rows that differ, also by line 20; so are 1",
+        ":5",
+        "an id of its own",
+    ),
+    one(
+        "one uid twice in jsonl",
+        "\n".join(
+            json.dumps({"uid": n % 17, "text": t, "label": label})
+            for n, (t, label) in enumerate(TICKETS)
+        ),
+        "the id '0' in column 'uid' is claimed by 2 rows",
+        ":1",
+        "an id of its own",
+        "t.jsonl",
+    ),
+    one(
+        "rows of two shapes",
+        lines('{"question": "a", "intent": "b"}', '{"messages": []}', '{"question": "c"}'),
+        "beside those that have the columns of most, 1 has columns 'question', 'intent' (line 19);"
+        " 1 has columns 'messages' (line 20); 1 has columns 'question' (line 21)",
+        ":19",
+        "a file of its own",
+        "t.jsonl",
+    ),
+    one(
+        "conversations among columns",
+        lines(json.dumps({"messages": [ASKED, REPLIED]}), json.dumps({"messages": [ASKED]})),
+        "2 have the format 'messages' (line 19, line 20)",
+        ":19",
+        "a file of its own",
+        "t.jsonl",
+    ),
+    written(
+        "columns among conversations",
+        chats(text="a", label="b"),
+        "beside those that have the format 'messages', 1 has columns 'text', 'label' (line 13)",
+        ":13",
+        "in one shape",
+    ),
+    written(
+        "two styles of turns",
+        chats([{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]),
+        "1 has the format 'sharegpt' (line 13)",
+        ":13",
+        "in one shape",
+    ),
+    written(
+        "an unknown role",
+        chats([turn("usr", "a"), REPLIED], [ASKED, REPLIED], [turn("usr", "b"), REPLIED]),
+        "2 rows have a turn of the unknown role 'usr'; also line 15",
+        ":13",
+        "Did you mean 'user'?",
+    ),
+    written(
+        "no turn of the assistant",
+        chats([ASKED], [turn("system", "Be kind."), ASKED]),
+        "2 rows have no turn of the assistant in column 'messages'; also line 14",
+        ":13",
+        "a last turn of the assistant",
+    ),
+    written(
+        "an empty turn",
+        chats([ASKED, turn("assistant", " \n")]),
+        "an empty turn of the assistant",
+        ":13",
+        "Write it",
+    ),
+    written("no turns", chats([]), "no turns in column 'messages'", ":13", "Write it"),
+    written("turns that are text", chats("Hello"), "no list of turns", ":13", "list of objects"),
+    written("nothing asked", chats([REPLIED]), "nothing before the answer", ":13", "Write it"),
+    written(
+        "a turn without a role",
+        chats([{"content": "a"}, REPLIED]),
+        "a turn without 'role'",
+        ":13",
+        "'role' and 'content'",
+    ),
+    written(
+        "a call of a tool",
+        chats([ASKED, turn("assistant", None, tool_calls=[{"id": "1"}]), REPLIED]),
+        "a turn that calls a tool",
+        ":13",
+        "Tools aren't supported yet",
+    ),
+    written(
+        "a tool's answer",
+        chats([ASKED, turn("tool", "42"), REPLIED]),
+        "the role 'tool'",
+        ":13",
+        "Tools aren't supported yet",
+    ),
+    written(
+        "a picture",
+        chats([turn("user", [{"type": "image_url", "image_url": {}}]), REPLIED]),
+        "a part that is no text ('image_url')",
+        ":13",
+        "Only texts",
+    ),
+    written(
+        "several kinds of faults",
+        chats([ASKED], [turn("usr", "a"), REPLIED], [turn("usr", "b"), REPLIED]),
+        "the row has no turn of the assistant",
+        ":13",
+        "There are other faulty rows: 2 with a turn of the unknown role 'usr' (line 14).",
+    ),
+    written(
+        "no answer",
+        "text,summary\n" + "some long text to shorten,a summary\n" * 12 + "a text,\nb, \n",
+        "2 rows have no answer in column 'summary'; also line 15",
+        ":14",
+        "Write the answer or delete the row",
+        "t.csv",
+    ),
+    written(
+        "no written answers",
+        "text,sort\n" + "some long text to sort,a\nanother long text to sort,b\n" * 6,
+        "no column looks like written answers",
+        ":1",
+        "under data: target",
+        "t.csv",
+    ),
+    written(
+        "a preference without its prompt",
+        preferences({"chosen": "a", "rejected": "b"}),
+        "no text in column 'prompt'",
+        ":13",
+        "delete the row",
+    ),
+    written(
+        "preferences without prompts",
+        '{"chosen": "a", "rejected": "b"}\n' * 12,
+        "12 rows have no prompt",
+        ":1",
+        "Add a column 'prompt'",
+    ),
+    written(
+        "nothing rejected",
+        preferences({"prompt": "a", "chosen": "b", "rejected": " "}),
+        "no text in column 'rejected'",
+        ":13",
+        "delete the row",
+    ),
+    written(
+        "answers to different questions",
+        "\n".join(
+            json.dumps(
+                {
+                    "chosen": [turn("user", f"{n}"), REPLIED],
+                    "rejected": [turn("user", f"{n // 12}{n}" if n > 11 else f"{n}"), REPLIED],
+                }
+            )
+            for n in range(13)
+        ),
+        "different turns before the answer in 'chosen' and 'rejected'",
+        ":13",
+        "answer the same",
+    ),
+    written(
+        "neither liked nor not",
+        '{"prompt": "a", "completion": "b", "label": true}\n' * 12
+        + '{"prompt": "a", "completion": "b", "label": "perhaps"}\n',
+        "neither true nor false in column 'label'",
+        ":13",
+        "Write true",
+        format="kto",
+    ),
+    written(
+        "a format's column is missing",
+        '{"instruction": "a", "outputs": "b"}\n' * 12,
+        "no column 'output', which the format 'alpaca' asks for",
+        "",
+        "Did you mean 'outputs'?",
+        format="alpaca",
+    ),
+    written(
+        "no column with turns",
+        '{"text": "a", "output": "b"}\n' * 12,
+        "no column with turns (role and content), which the format 'messages' asks for",
+        "",
+        "Choose from",
+        format="messages",
+    ),
+    written(
+        "a target beside turns",
+        '{"messages": [], "answer": "b"}\n' * 12,
+        "the target is the last turn of the assistant, no column",
+        "",
+        "Leave out data.target",
+        format="messages",
+        target="answer",
+    ),
     one("packed", b"\x1f\x8b", "packed", "", "gunzip t.csv.gz", "t.csv.gz"),
 ]
 
@@ -374,7 +679,7 @@ def test_bad_input_is_one_line_with_what_where_and_mend(write, tmp_path: Path, b
         write(name, content)
     settings = DataSettings.model_validate({"train": next(iter(bad.files)), **bad.settings})
     with pytest.raises(bad.error) as caught:
-        split(read_dataset(settings, tmp_path), settings, 0)
+        split(read_dataset(settings, tmp_path, kind=bad.kind), settings, 0)
     error = caught.value
     assert bad.what in error.what
     assert error.where is not None

@@ -11,6 +11,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from tunewise.data.identity import normalised
+from tunewise.data.near import near_pairs
 from tunewise.data.split import split
 from tunewise.errors import DataError
 from tunewise.records import Dataset, Example, Split, Splits
@@ -38,10 +39,16 @@ def side_of(splits: Splits) -> dict[str, str]:
     return {i: name for name in ("train", "validation", "test") for i in getattr(splits, name)}
 
 
+# Texts of which many are near copies of others, in chains too, and some differ by what decides.
+NEAR = st.lists(
+    st.sampled_from(["card", "cards", "crad", "lost", "the", "not", "arrived", "7", "yesterday"]),
+    min_size=2,
+    max_size=6,
+).map(" ".join)
 # Texts, labels and groups from few values, so that copies, conflicts and chains are common; the
 # filler keeps any unit from holding more than half of the rows.
 CONTENT = st.tuples(
-    st.sampled_from([*"abcdefgh"]),
+    st.one_of(st.sampled_from([*"abcdefgh"]), NEAR),
     st.sampled_from([*"xyqrstuvw"]),
     st.one_of(st.none(), st.sampled_from(["g1", "g2", "g3", "g4"])),
 )
@@ -79,6 +86,8 @@ def test_every_row_is_on_one_side_with_its_copies_and_its_group(
     splits = split(dataset(rows), OWN_FILE, seed)
     sides = side_of(splits)
     assert len(splits.train + splits.validation + splits.test) == len(rows) == len(sides)
+    for one, other in near_pairs([row.input for row in rows]):
+        assert sides[rows[one].id] == sides[rows[other].id]
     for same in (lambda row: normalised(row.input), lambda row: row.group):
         found: dict[str | None, set[str]] = {}
         for row in rows:
@@ -209,6 +218,85 @@ def test_group_sizes_do_not_sway_how_often_groups_are_drawn() -> None:
     drawn = Counter(row.group for row in rows if sides[row.id] == "test" and row.row % 1000 == 0)
     large = sum(int(str(group).split()[1]) % 2 == 0 for group in drawn)
     assert abs(large - 60) < 5 * (200 * 0.3 * 0.7) ** 0.5
+
+
+def test_near_copies_of_more_than_half_the_rows_are_refused() -> None:
+    rows = [
+        *many(20),
+        *(
+            example(100 + n, f"i lost my bank card {word} in the city", "label 0")
+            for n, word in enumerate(["today", "tody", "todya", "tday", "oday", "ttoday", "todday"])
+        ),
+    ]
+    copies = [replace(row, id=f"{row.id}-{n}") for row in rows[20:] for n in range(4)]
+    with pytest.raises(DataError, match="nearly the same text stands in 28 of the 48 rows"):
+        split(dataset(rows[:20] + copies), OWN_FILE, 0)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_validation_has_an_equal_share_of_every_label(seed: int) -> None:
+    rows = [example(n, f"text {n}", f"label {min(n % 16, 9)}") for n in range(2_000)]
+    splits = split(dataset(rows), OWN_FILE, seed)
+    learnt = Counter(rows[int(i[3:])].target for i in splits.train + splits.validation)
+    chosen = Counter(rows[int(i[3:])].target for i in splits.validation)
+    for label, count in learnt.items():
+        assert abs(chosen[label] - 0.1 * count) <= 1
+
+
+def test_labels_that_are_never_judged_are_counted() -> None:
+    rows = many(100) + [example(500 + n, f"rare {n}", f"rare {n // 2}") for n in range(40)]
+    splits = split(dataset(rows), OWN_FILE, 0)
+    judged = {row.target for row in rows if row.id in set(splits.test)}
+    assert f"({25 - len(judged)} of the 25 labels have none)" in splits.how
+
+
+def test_written_answers_are_split_like_labels() -> None:
+    rows = [example(n, f"text {n}", f"an answer of its own {n}") for n in range(300)]
+    splits = split(Dataset(tuple(rows), (), ()), OWN_FILE, 0)
+    assert 60 < len(splits.test) < 120
+    assert 10 < len(splits.validation) < 35
+
+
+BY_TIME = DataSettings(train="t.csv", time="date", test_share=0.2, validation_share=0.1)
+
+
+def dated(count: int) -> list[Example]:
+    return [
+        replace(row, time=f"2026-{1 + row.row // 28:02}-{1 + row.row % 28:02}")
+        for row in many(count)
+    ]
+
+
+def test_by_time_the_newest_are_judged_and_the_next_newest_chosen_on() -> None:
+    rows = dated(200)
+    splits = split(dataset(rows[::-1]), BY_TIME, 0)
+    assert set(splits.test) == {row.id for row in rows[160:]}
+    assert set(splits.validation) == {row.id for row in rows[144:160]}
+    assert "those from 2026-06-21 on" in splits.how
+
+
+def test_by_time_copies_and_groups_go_where_their_newest_row_goes() -> None:
+    rows = dated(200)
+    rows[3] = replace(rows[3], input="I have lost my bank card")
+    rows[190] = replace(rows[190], input="i have lost my bnak card!")
+    rows[5], rows[195] = replace(rows[5], group="g"), replace(rows[195], group="g")
+    splits = split(dataset(rows), BY_TIME, 0)
+    assert {"id-3", "id-5", "id-190", "id-195"} <= set(splits.test)
+    assert len(splits.test) == 42
+    assert "and 2 older ones that belong with them" in splits.how
+
+
+def test_by_time_rows_of_one_moment_stay_together() -> None:
+    rows = [replace(row, time=f"2026-01-{1 + row.row // 30:02}") for row in many(150)]
+    splits = split(dataset(rows), BY_TIME, 0)
+    assert set(splits.test) == {row.id for row in rows[120:]}
+    assert set(splits.validation) == {row.id for row in rows[90:120]}
+
+
+def test_by_time_one_date_for_all_is_refused() -> None:
+    rows = [replace(row, time="2026-01-01") for row in many(50)]
+    with pytest.raises(DataError, match="all 50 rows have the same date in column 'date'"):
+        split(dataset(rows), BY_TIME, 0)
 
 
 def test_too_few_rows_for_a_side_are_refused() -> None:

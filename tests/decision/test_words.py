@@ -90,3 +90,19 @@ def test_figures_read_well(found: str, text: str) -> None:
 @given(st.integers(1, 10_000_000))
 def test_rounded_up_rows_are_never_too_few_and_at_most_a_tenth_too_many(rows: int) -> None:
     assert rows <= rounded_up(rows) <= rows * 1.1
+
+
+@pytest.mark.parametrize(
+    ("high", "rows", "text"),
+    [
+        (0.0198, 350, "−5.4 to 1.98"),
+        (0.02004, 350, "−5.4 to 2.004"),
+        (0.02, 350, "−5.4 to 2.0"),
+        (0.0187, 350, "−5.4 to 1.9"),
+        (0.0198, 60, "−5 to 1.98"),
+    ],
+)
+def test_an_end_is_never_rounded_to_the_gain_that_it_falls_short_of(
+    high: float, rows: int, text: str
+) -> None:
+    assert points_range(Interval(-0.017, -0.054, high, "m"), rows, apart=0.02) == text

@@ -1,16 +1,21 @@
-"""Rows that have the same text, small differences removed. The checks on copies share this."""
+"""Rows that have the same text, or nearly the same. The checks on copies share this."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from tunewise.audit.masking import excerpt
 from tunewise.data.identity import normalised
+from tunewise.data.near import near_copies, words_of
 from tunewise.errors import one_line
 from tunewise.records import Example
 
 QUOTED = 60  # characters of a text in a reason
-SHOWN = 3  # clusters named in a reason
+SHOWN = 3  # clusters or pairs named in a reason
+MOST_COMPARED = 200  # rows of one cluster among which a row's near copy is looked for
+
+Pair = tuple[Example, Example]
 
 
 def clusters(rows: Iterable[Example]) -> list[list[Example]]:
@@ -21,14 +26,37 @@ def clusters(rows: Iterable[Example]) -> list[list[Example]]:
     return [same for same in found.values() if len(same) > 1]
 
 
+def near_pairs(
+    cluster: Sequence[Example],
+    others: Sequence[Example],
+    fit: Callable[[Example, Example], bool],
+) -> Iterator[Pair]:
+    """Yield each row of a near cluster with the first other that is its near copy and fits.
+
+    Rows of a cluster may be near by a chain alone; here they are so themselves, and their texts
+    aren't the same.
+    """
+    words = {row.id: words_of(row.input) for row in (*cluster, *others[:MOST_COMPARED])}
+    texts = {row.id: normalised(row.input) for row in (*cluster, *others[:MOST_COMPARED])}
+    for row in cluster:
+        for other in others[:MOST_COMPARED]:
+            if (
+                texts[row.id] != texts[other.id]
+                and fit(row, other)
+                and near_copies(words[row.id], words[other.id])
+            ):
+                yield row, other
+                break
+
+
 def place(row: Example) -> str:
     """Return 'file:row'."""
     return f"{row.source}:{row.row}"
 
 
 def places(found: Iterable[Sequence[Example]]) -> tuple[str, ...]:
-    """Return 'file:row' of all rows, cluster after cluster."""
-    return tuple(place(row) for same in found for row in same)
+    """Return 'file:row' of all rows, cluster after cluster, each once."""
+    return tuple(dict.fromkeys(place(row) for same in found for row in same))
 
 
 def quoted(found: Sequence[Sequence[Example]], *, with_labels: bool = False) -> str:
@@ -36,9 +64,29 @@ def quoted(found: Sequence[Sequence[Example]], *, with_labels: bool = False) -> 
     words = []
     for same in found[:SHOWN]:
         rows = ", ".join(
-            place(row) + (f" as '{row.target}'" if with_labels else "") for row in same[:SHOWN]
+            place(row) + (f" as {_text(row.target)}" if with_labels else "") for row in same[:SHOWN]
         )
         more = f" and {len(same) - SHOWN:,} more" if len(same) > SHOWN else ""
-        words.append(f"'{one_line(same[0].input, QUOTED)}' ({rows}{more})")
-    rest = f"; and {len(found) - SHOWN:,} more" if len(found) > SHOWN else ""
-    return "; ".join(words) + rest
+        words.append(f"{_text(same[0].input)} ({rows}{more})")
+    return _listed(words, len(found))
+
+
+def quoted_pairs(found: Sequence[Pair], *, with_labels: bool = False) -> str:
+    """Return the first pairs' texts in words: "'text' (a.csv:3) and 'texts' (a.csv:9)"."""
+    words = [
+        " and ".join(
+            f"{_text(row.input)} ({place(row)}"
+            + (f" as {_text(row.target)})" if with_labels else ")")
+            for row in pair
+        )
+        for pair in found[:SHOWN]
+    ]
+    return _listed(words, len(found))
+
+
+def _text(text: str) -> str:
+    return f"'{one_line(excerpt(text, QUOTED), QUOTED + 1)}'"
+
+
+def _listed(words: Sequence[str], count: int) -> str:
+    return "; ".join(words) + (f"; and {count - SHOWN:,} more" if count > SHOWN else "")

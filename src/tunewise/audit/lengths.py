@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Sequence
 
 from tunewise.audit.clusters import place
+from tunewise.audit.masking import excerpt
 from tunewise.audit.sides import Sides
 from tunewise.errors import one_line
 from tunewise.records import Example, Finding
@@ -47,7 +48,8 @@ def _finding(rows: Sequence[Example], how: str, usual: int, mend: str) -> list[F
     if not rows:
         return []
     shown = "; ".join(
-        f"{place(row)} ({len(row.input):,}: '{one_line(row.input, 40)}')" for row in rows[:SHOWN]
+        f"{place(row)} ({len(row.input):,}: '{one_line(excerpt(row.input, 40), 41)}')"
+        for row in rows[:SHOWN]
     )
     more = f"; and {len(rows) - SHOWN:,} more" if len(rows) > SHOWN else ""
     return [

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+from tunewise.data.near import near_clusters
 from tunewise.progress import Progress
 from tunewise.records import Dataset, Example, Splits
 from tunewise.task.settings import Task
@@ -34,6 +36,17 @@ class Sides:
     def learning(self) -> tuple[Example, ...]:
         """Rows that a candidate sees before it is judged."""
         return self.train + self.validation
+
+    @cached_property
+    def near(self) -> list[list[Example]]:
+        """Clusters of used rows whose texts are near copies, found once for all checks."""
+        rows = self.used
+        return [[rows[at] for at in same] for same in near_clusters([row.input for row in rows])]
+
+    @property
+    def target_word(self) -> str:
+        """What a target is called here."""
+        return "label" if self.dataset.labels else "answer"
 
     @property
     def used(self) -> tuple[Example, ...]:

@@ -49,7 +49,7 @@ class Encoder:
         folder: Path,
         progress: Progress,
     ) -> FittedEncoder:
-        """Fine-tune on `train`, keep the epoch that is best on `validation`.
+        """Fine-tune on `train`; keep the last epoch unless `validation` clearly prefers another.
 
         Raises:
             ModelError: the model isn't an encoder that can be tuned.

@@ -19,9 +19,9 @@ from typing import Any, Protocol
 from tunewise.candidates import Setup
 from tunewise.data.cells import cell_text
 from tunewise.data.columns import require
-from tunewise.data.read import listed
 from tunewise.data.readers import read_table
 from tunewise.data.readers.json_rows import parsed_line
+from tunewise.data.refusals import listed
 from tunewise.errors import DataError, FileMissing
 from tunewise.files import read_record, read_records, write_json, write_jsonl
 from tunewise.progress import Progress

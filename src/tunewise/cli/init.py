@@ -9,16 +9,23 @@ import typer
 
 
 def init(
-    data: Annotated[Path, typer.Argument(help="File of labelled rows.")],
+    data: Annotated[
+        str, typer.Argument(help="File of answered rows, or a data set on the Hub (owner/name).")
+    ],
     task: Annotated[Path, typer.Option(help="Where to write the task file.")] = Path("task.yaml"),
 ) -> None:
-    """Write a short commented task.yaml for a file of labelled rows. Never overwrites."""
+    """Write a short commented task.yaml for a file of answered rows. Never overwrites."""
     from tunewise.data.draft import write_init
 
     draft = write_init(data, task)
-    typer.echo(f"{data}: {draft.rows:,} rows, {len(draft.labels)} labels")
+    answers = f"{len(draft.labels)} labels" if draft.labels else "the answers are written texts"
+    typer.echo(f"{data}: {draft.rows:,} rows, {answers}")
     for choice in draft.choices:
         typer.echo(f"  {choice.role} = {choice.column}, because {choice.reason}")
     for note in draft.notes:
         typer.echo(f"  {note}")
-    typer.echo(f"Wrote {task}. Look it over, then: tunewise run {task}")
+    if draft.kind == "classification":
+        typer.echo(f"Wrote {task}. Look it over, then: tunewise run {task}")
+        return
+    typer.echo(f"Wrote {task}. Look it over, then: tunewise audit {task}")
+    typer.echo("No candidate writes texts yet: such a task can be audited and split, not yet run.")

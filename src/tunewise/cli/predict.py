@@ -28,7 +28,7 @@ def predict(
     """Answer new rows: one JSON line each, with the text's row, its label and its probability."""
     from tunewise import api
     from tunewise.data.rows import read_inputs
-    from tunewise.data.store import load_input_column
+    from tunewise.data.store import load_format, load_input_column
     from tunewise.progress import progress_for
     from tunewise.workspace.folder import opened
 
@@ -37,7 +37,7 @@ def predict(
     if path is None and sys.stdin.isatty():
         typer.echo("Type texts, one a line; end with Ctrl-D.", err=True)
     column = column or load_input_column(files)
-    rows = read_inputs(path, sys.stdin.buffer, column)
+    rows = read_inputs(path, sys.stdin.buffer, column, load_format(files))
     predictor = api.load(run, candidate)
     progress = progress_for(json_events=False)
     try:

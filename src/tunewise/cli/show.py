@@ -70,9 +70,9 @@ def show(
     _refuse_several({"--check": check, "--candidate": candidate is not None})
     _refuse_several({"--check": check, "--ids": ids})
     checked_names(allow or ())
-    given = material(task)
     progress = progress_for(as_json)
     try:
+        given = material(task, progress)
         if check:
             looked = trained(
                 given, progress, model=model, max_length=max_length, train_on=train_on.value

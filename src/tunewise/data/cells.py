@@ -11,6 +11,7 @@ import decimal
 import json
 import math
 
+from tunewise.data.readers.table import Fault
 from tunewise.data.readers.text import MOST_CHARACTERS
 from tunewise.errors import DataError
 
@@ -19,10 +20,11 @@ def cell_text(value: object, place: str, column: str) -> str | None:
     """Return the text of a cell; None where it has no value.
 
     Numbers are written in their shortest form, whole ones without a point (formats that know no
-    missing integer make them 3.0), truth values as JSON does.
+    missing integer make them 3.0), truth values as JSON does, dates and times as ISO 8601 has
+    them (with a space between the two).
 
     Raises:
-        DataError: it is nested, far too long, or holds what no text can.
+        DataError: it is nested, far too long, a fault, or holds what no text can.
     """
     if isinstance(value, str):
         return _usable(value, place, column)
@@ -32,8 +34,14 @@ def cell_text(value: object, place: str, column: str) -> str | None:
         return "true" if value else "false"
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() else repr(value)
-    if isinstance(value, int | decimal.Decimal | datetime.date | datetime.time):
+    if isinstance(
+        value, int | decimal.Decimal | datetime.date | datetime.time | datetime.timedelta
+    ):
         return str(value)
+    if isinstance(value, Fault):
+        raise DataError(
+            f"the cell in column '{column}' holds {value.what}", where=place, mend=value.mend
+        )
     if isinstance(value, dict | list | tuple):
         kind = "an object" if isinstance(value, dict) else "a list"
         raise DataError(

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from tunewise.data.readers import Table
 from tunewise.errors import DataError, did_you_mean
 from tunewise.records import ColumnChoice
+from tunewise.task.settings import Kind
 
 # In falling order of how surely such a column is the one.
 INPUT_NAMES = (
@@ -26,12 +27,24 @@ TARGET_NAMES = (
     *("queue", "department", "team", "group", "output", "answer", "response", "completion"),
     "summary",
 )
+# The same for tasks whose answer is a text that is written.
+WRITTEN_INPUT_NAMES = (
+    *("dialogue", "dialog", "conversation", "document", "article", "source", "passage", "context"),
+    *INPUT_NAMES,
+    *("instruction", "transcript", "note", "code"),
+)
+WRITTEN_TARGET_NAMES = (
+    *("target", "output", "response", "answer", "completion", "summary", "reference_summary"),
+    *("highlights", "abstract", "translation", "reply", "reference", "section_text", "rewrite"),
+    *("paraphrase", "simplification", "explanation", "headline", "generated", "label"),
+)
 NOT_A_TARGET = {"predicted", "prediction", "predictions", "pred", "id", "uid", "uuid"}
 
 GIVEN = "task.yaml says so"
 PROFILED = 20_000  # rows looked at
 MOST_LABEL_WORDS = 6.0  # mean words of a column that may be labels
 MOST_DISTINCT = 0.5  # share of differing values in a column that may be labels
+MOST_ROWS = 0.5  # of those of the fullest column; an emptier one is hardly input or answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,33 +80,33 @@ class Profile:
 
 def profiles(table: Table) -> list[Profile]:
     """Return what each column's cells look like."""
-    filled = [0] * len(table.columns)
-    words, texts = list(filled), list(filled)
-    values: list[set[str]] = [set() for _ in table.columns]
-    for row in itertools.islice(table.rows(), PROFILED):
-        for n, value in enumerate(row.values):
-            text = value.strip() if isinstance(value, str) else value
-            if text is None or text == "" or isinstance(text, dict | list):
-                continue
-            shown = str(text)
-            filled[n] += 1
-            words[n] += len(shown.split())
-            texts[n] += isinstance(value, str) and not _is_number(shown)
-            values[n].add(shown)
-    return [
-        Profile(
-            name,
-            filled[n],
-            len(values[n]),
-            words[n] / (filled[n] or 1),
-            texts[n] / (filled[n] or 1),
-        )
-        for n, name in enumerate(table.columns)
-    ]
+    rows = [row.values for row in itertools.islice(table.rows(), PROFILED)]
+    return [profile(name, [row[n] for row in rows]) for n, name in enumerate(table.columns)]
+
+
+def profile(column: str, cells: Iterable[object]) -> Profile:
+    """Return what the cells of one column look like; blank and nested ones aren't counted."""
+    filled = words = texts = 0
+    values: set[str] = set()
+    for value in cells:
+        text = value.strip() if isinstance(value, str) else value
+        if text is None or text == "" or isinstance(text, dict | list):
+            continue
+        shown = str(text)
+        filled += 1
+        words += len(shown.split())
+        texts += isinstance(value, str) and not _is_number(shown)
+        values.add(shown)
+    return Profile(column, filled, len(values), words / (filled or 1), texts / (filled or 1))
 
 
 def chosen(
-    table: Table, *, given_input: str | None, given_target: str | None, others: Collection[str] = ()
+    table: Table,
+    *,
+    given_input: str | None,
+    given_target: str | None,
+    others: Collection[str] = (),
+    kind: Kind = "classification",
 ) -> tuple[ColumnChoice, ColumnChoice]:
     """Return the choices of input and target.
 
@@ -102,6 +115,7 @@ def chosen(
         given_input: what task.yaml says of the input, if anything.
         given_target: what it says of the target.
         others: columns that play another role.
+        kind: whether the target is one of a few labels or a text that is written.
 
     Raises:
         DataError: a column isn't there, none fits, or one would play both roles.
@@ -125,26 +139,44 @@ def chosen(
             mend="Name a file that has rows.",
         )
     free = [p for p in found if p.column not in taken and p.filled]
+    inputs = INPUT_NAMES if kind == "classification" else WRITTEN_INPUT_NAMES
     if given_target is not None:
         target = ColumnChoice("target", given_target, GIVEN)
+    elif kind == "generation":
+        target = _written_target(table, free, needs_input=given_input is None)
     else:
         # Labels are easier to tell from texts than texts from labels, so they are found first;
         # but a column whose name says that it is the input isn't asked.
-        named = None if given_input else _by_name(_written(free), INPUT_NAMES)
+        named = None if given_input else _by_name(_written(free), inputs)
         target = _target(table, [p for p in free if p is not named])
     if given_input is not None:
         return ColumnChoice("input", given_input, GIVEN), target
-    return _input(table, [p for p in free if p.column != target.column]), target
+    return _input(table, [p for p in free if p.column != target.column], inputs), target
 
 
 def chosen_input(table: Table) -> ColumnChoice:
     """Return the column with the text in a file that need not have labels."""
-    return _input(table, [p for p in profiles(table) if p.filled])
+    return _input(table, [p for p in profiles(table) if p.filled], INPUT_NAMES)
 
 
-def _input(table: Table, free: list[Profile]) -> ColumnChoice:
+def likely_kind(table: Table) -> Kind:
+    """Return what a file of plain columns seems to be for, from its columns' names and cells.
+
+    A column of labels that is named like one, or a lack of a second column of written text, means
+    classification; so does a column of labels beside texts none of which is named like an answer.
+    """
+    free = [p for p in profiles(table) if p.filled and not _tokens(p.column) & NOT_A_TARGET]
+    labels = [p for p in free if p.may_be_labels and p.distinct <= MOST_DISTINCT * p.filled]
+    texts = [p for p in _written(free) if p not in labels and p.distinct > 1]
+    if _by_name(labels, TARGET_NAMES) or len(texts) < 2:
+        return "classification"
+    named = _by_name(texts, WRITTEN_TARGET_NAMES) is not None
+    return "generation" if named or not labels else "classification"
+
+
+def _input(table: Table, free: list[Profile], names: Sequence[str]) -> ColumnChoice:
     written = _written(free)
-    named = _by_name(written, INPUT_NAMES)
+    named = _by_name(written, names)
     if named is not None:
         return ColumnChoice("input", named.column, f"its name says so ({_words(named)})")
     if not written:
@@ -168,8 +200,30 @@ def _target(table: Table, free: list[Profile]) -> ColumnChoice:
     return ColumnChoice("target", best.column, reason)
 
 
+def _written_target(table: Table, free: list[Profile], *, needs_input: bool) -> ColumnChoice:
+    """Return the column with the written answers; one text column is left for the input."""
+    texts = [p for p in _written(free) if not _tokens(p.column) & NOT_A_TARGET]
+    named = _by_name(texts, WRITTEN_TARGET_NAMES)
+    if named is not None:
+        return ColumnChoice("target", named.column, f"its name says so ({_words(named)})")
+    texts = [p for p in texts if p.is_free_text]
+    if needs_input and texts:
+        asked = _by_name(texts, WRITTEN_INPUT_NAMES) or max(texts, key=lambda p: p.words)
+        texts = [p for p in texts if p is not asked]
+    if not texts:
+        raise _none_found(table, "target", "looks like written answers")
+    *others, best = sorted(texts, key=lambda p: p.filled)
+    reason = f"it is written text beside the input ({_words(best)})"
+    if others:
+        reason += f"; '{others[-1].column}' could have been it too"
+    return ColumnChoice("target", best.column, reason)
+
+
 def _written(free: list[Profile]) -> list[Profile]:
-    return [p for p in free if p.texts > 0.5]
+    """Return the columns that hold text; emptier ones only where there is no other."""
+    texts = [p for p in free if p.texts > 0.5]
+    most = max((p.filled for p in free), default=0)
+    return [p for p in texts if p.filled >= MOST_ROWS * most] or texts
 
 
 def require(table: Table, column: str, key: str) -> int:

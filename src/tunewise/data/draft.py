@@ -6,86 +6,174 @@ told now. Knows nothing of how a task file is spelled; task/init.py does.
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
-from tunewise.data.columns import Profile, chosen, profiles
-from tunewise.data.read import read_dataset
-from tunewise.data.readers import read_table
+from tunewise.data.columns import PROFILED, Profile, likely_kind, profile, profiles
+from tunewise.data.hub import hub_name, known_splits
+from tunewise.data.hub_files import WORDS
+from tunewise.data.read import read_dataset, sheet_choice
+from tunewise.data.readers import Table, read_table
+from tunewise.data.shapes import Shape, reader, shape_of
+from tunewise.data.shapes.detect import detected
+from tunewise.data.sources import is_on_hub, sources
 from tunewise.errors import DataError
+from tunewise.progress import Silent
 from tunewise.records import ColumnChoice, Dataset
 from tunewise.task.init import Draft, Item, legal_name, refuse_existing, task_text, write_task
-from tunewise.task.settings import DataSettings
+from tunewise.task.settings import DataSettings, Kind
 
-TRAIN = re.compile(r"(?<![A-Za-z])(train(?:ing)?)(?![a-z])", re.IGNORECASE)
+TRAIN = re.compile(r"(?<![A-Za-z])((?i:train(?:ing)?))(?![a-z])")
 SIBLINGS = {
     "test": ("test", "testing"),
     "validation": ("validation", "valid", "val", "dev"),
 }
-SAY_NOTHING = {"", "data", "dataset", "rows", "all", "file", "export", "test"}
-GROUP_NAMES = {"customer", "user", "account", "client", "patient", "author", "thread", "document"}
+SAY_NOTHING = {"", "data", "dataset", "set", "rows", "all", "file", "export", "test"}
+GROUP_NAMES = {
+    "customer",
+    "user",
+    "account",
+    "client",
+    "patient",
+    "author",
+    "thread",
+    "document",
+    "doc",
+}
 ANSWER_NAMES = {"predicted", "prediction", "pred"}
 
 
-def draft(data_file: Path, task_folder: Path, task_file_name: str = "task.yaml") -> Draft:
-    """Return a task file for a file of labelled rows, and what it rests on.
+def draft(data: str | Path, task_folder: Path, task_file_name: str = "task.yaml") -> Draft:
+    """Return a task file for answered rows, and what it rests on.
 
     Args:
-        data_file: CSV, TSV, JSON, JSONL or Parquet.
+        data: a CSV, TSV, JSON, JSONL, Parquet or XLSX file, or a data set on the Hub.
         task_folder: where the task file is to stand; files are named relative to it.
         task_file_name: the task file's own name.
 
     Raises:
         FileMissing: there is no such file.
-        DataError: it can't be used, or its target is free text.
+        DataError: it can't be used.
+        Unreachable: the Hub gives no answer.
     """
-    table = read_table(data_file)
-    text, target = chosen(table, given_input=None, given_target=None)
-    found = profiles(table)
-    _refuse_free_text(data_file, next(p for p in found if p.column == target.column))
-    train = _relative(data_file, task_folder)
-    siblings = {side: _relative(path, task_folder) for side, path in _siblings(data_file).items()}
-    dataset, siblings, notes = _read(train, siblings, (text, target), task_folder)
+    found = _looked_at(data, task_folder)
+    dataset, siblings, notes = _read(found, task_folder)
     counts = {side: _count(dataset, side) for side in siblings}
     rows = len(dataset.examples) - sum(counts.values())
-    data = [
-        Item("train", train, f"{rows:,} rows"),
+    items = [
+        Item("train", found.train, f"{rows:,} rows"),
         *(Item(side, name, f"{counts[side]:,} rows") for side, name in siblings.items()),
-        Item("input", text.column, text.reason),
-        Item("target", target.column, target.reason),
+        *_chosen_items(found),
     ]
-    taken = {text.column, target.column}
-    others = [p for p in found if p.column not in taken]
-    name = task_name(data_file)
-    text_of_task = task_text(
-        name,
+    text = task_text(
+        found.name,
+        found.kind,
         len(dataset.labels),
-        data,
-        hints=_hints(others, siblings),
-        existing=_named(others, ANSWER_NAMES),
+        items,
+        hints=_hints(found.others, siblings),
+        existing=_named(found.others, ANSWER_NAMES),
         file=task_file_name,
     )
     return Draft(
-        text=text_of_task,
-        task=name,
-        choices=(text, target),
+        text=text,
+        task=found.name,
+        choices=_shown(found, dataset),
         rows=rows,
         labels=dataset.labels,
+        kind=found.kind,
         notes=tuple(notes),
     )
 
 
-def write_init(data_file: Path, task_file: Path) -> Draft:
-    """Write a task file for a file of labelled rows, and the schema beside it.
+@dataclass(frozen=True)
+class _Found:
+    """What was found in the rows that were named.
+
+    Attributes:
+        train: how the task file names them.
+        name: of the task.
+        kind: that they seem to be for.
+        shape: of the rows.
+        others: columns that play no role yet.
+        siblings: how the task file names the rows beside them, by side.
+        sheet: the choice of it, where there are others.
+    """
+
+    train: str
+    name: str
+    kind: Kind
+    shape: Shape
+    others: list[Profile]
+    siblings: dict[str, str]
+    sheet: list[ColumnChoice]
+
+
+def _looked_at(data: str | Path, task_folder: Path) -> _Found:
+    if is_on_hub(str(data), Path.cwd()):
+        train, path = str(data), None
+        name, siblings = _hub_parts(str(data))
+    else:
+        path = Path(data)
+        train, name = _relative(path, task_folder), task_name(path)
+        siblings = {s: _relative(p, task_folder) for s, p in _siblings(path).items()}
+    settings = DataSettings(train=train)
+    first = sources(settings, task_folder, Silent())["train"].files[0][1]
+    table = read_table(path or first)
+    kind, shape = _kind_and_shape(table, settings)
+    taken = set(shape.columns.values())
+    others = [p for p in profiles(table) if p.column not in taken]
+    return _Found(train, name, kind, shape, others, siblings, sheet_choice(table, None))
+
+
+def _kind_and_shape(table: Table, settings: DataSettings) -> tuple[Kind, Shape]:
+    """Return what the rows seem to be for, and their shape."""
+    if detected(table).format == "columns":
+        kind = likely_kind(table)
+        return kind, shape_of(table, settings, kind)
+    shape = shape_of(table, settings, "generation")
+    if shape.format in ("preference", "kto"):
+        return "generation", shape
+    said = reader(shape, table, "generation")
+    answers = [said(row).target for row in itertools.islice(table.rows(), PROFILED)]
+    written = profile("target", [answer for answer in answers if answer])
+    return "generation" if written.is_free_text or written.distinct < 2 else "classification", shape
+
+
+def _chosen_items(found: _Found) -> list[Item]:
+    """Return the lines on format, sheet, input and target."""
+    choices = {choice.role: choice for choice in found.shape.choices}
+    items = [Item("sheet", choice.column, choice.reason) for choice in found.sheet]
+    if "format" in choices:
+        items.append(Item("format", found.shape.format, choices["format"].reason))
+        if "turns" in found.shape.columns:
+            items.append(Item("input", found.shape.columns["turns"], choices["input"].reason))
+        return items
+    text, target = choices["input"], choices["target"]
+    return [
+        *items,
+        Item("input", text.column, text.reason),
+        Item("target", target.column, target.reason),
+    ]
+
+
+def _shown(found: _Found, dataset: Dataset) -> tuple[ColumnChoice, ...]:
+    """Return the choices with the reasons found here: when rows were read they were given."""
+    known = {choice.role: choice for choice in (*found.shape.choices, *found.sheet)}
+    return tuple(known.get(choice.role, choice) for choice in dataset.columns)
+
+
+def write_init(data: str | Path, task_file: Path) -> Draft:
+    """Write a task file for answered rows, and the schema beside it.
 
     Raises:
         TaskFileError: something stands there already; nothing is ever overwritten.
-        FileMissing: there is no such data file.
-        DataError: it can't be used.
+        DataError, FileMissing, Unreachable: the rows can't be used.
     """
     refuse_existing(task_file)
-    made = draft(data_file, task_file.absolute().parent, task_file.name)
+    made = draft(data, task_file.absolute().parent, task_file.name)
     write_task(task_file, made.text)
     return made
 
@@ -98,15 +186,23 @@ def task_name(data_file: Path) -> str:
     return legal_name(data_file.absolute().parent.name) or stem or "task"
 
 
-def _refuse_free_text(data_file: Path, target: Profile) -> None:
-    if target.is_free_text:
-        raise DataError(
-            f"the target '{target.column}' looks like free text"
-            f" ({target.distinct:,} different values in {target.filled:,} rows,"
-            f" {target.words:.0f} words on average), and writing text is for a later version",
-            where=str(data_file),
-            mend="If another column holds labels, write a task.yaml that names it as data.target.",
-        )
+def _hub_parts(data: str) -> tuple[str, dict[str, str]]:
+    """Return a name for the task, and the splits beside the one that is named, by side."""
+    named = hub_name(data)
+    assert named is not None
+    name = legal_name(named.repo.id.partition("/")[2]) or "task"
+    subset, _, split = (named.split or "").rpartition("/")
+    if split and split not in WORDS["train"]:
+        return name, {}
+    pin = known_splits(named.repo)
+    splits = pin.subsets.get(subset or pin.subset or "", {})
+    before = f"{named.repo.shown}:{subset}/" if subset else f"{named.repo.shown}:"
+    found = {}
+    for side in ("validation", "test"):
+        word = next((word for word in WORDS[side] if word in splits), None)
+        if word is not None:
+            found[side] = before + word
+    return name, found
 
 
 def _siblings(data_file: Path) -> dict[str, Path]:
@@ -134,28 +230,23 @@ def _cased(word: str, like: str) -> str:
     return word.capitalize() if like[0].isupper() else word
 
 
-def _read(
-    train: str,
-    siblings: dict[str, str],
-    choices: tuple[ColumnChoice, ColumnChoice],
-    task_folder: Path,
-) -> tuple[Dataset, dict[str, str], list[str]]:
+def _read(found: _Found, task_folder: Path) -> tuple[Dataset, dict[str, str], list[str]]:
     """Return the rows, the sibling files that can be used, and sentences on those."""
-    columns = {choice.role: choice.column for choice in choices}
+    chosen = {item.key: item.value for item in _chosen_items(found)}
 
     def rows(others: dict[str, str]) -> Dataset:
-        settings = DataSettings.model_validate({"train": train, **others, **columns})
-        return read_dataset(settings, task_folder)
+        settings = DataSettings.model_validate({"train": found.train, **others, **chosen})
+        return read_dataset(settings, task_folder, kind=found.kind)
 
-    if not siblings:
+    if not found.siblings:
         return rows({}), {}, []
-    names = " and ".join(siblings.values())
+    names = " and ".join(found.siblings.values())
     try:
-        dataset = rows(siblings)
+        dataset = rows(found.siblings)
     except DataError as error:
         alone = rows({})  # when the named file is at fault, that is what is told
         return alone, {}, [f"Not used: {names}, beside it: {error}"]
-    return dataset, siblings, [f"Found beside it and used: {names}."]
+    return dataset, found.siblings, [f"Found beside it and used: {names}."]
 
 
 def _count(dataset: Dataset, side: str) -> int:
@@ -175,9 +266,9 @@ def _hints(others: list[Profile], siblings: dict[str, str]) -> list[Item]:
 
 
 def _named(found: list[Profile], names: set[str]) -> str | None:
-    for profile in found:
-        if names & set(re.split(r"[\W_]+", profile.column.lower())):
-            return profile.column
+    for one in found:
+        if names & set(re.split(r"[\W_]+", one.column.lower())):
+            return one.column
     return None
 
 

@@ -24,14 +24,17 @@ class Ids:
     """Gives each row its id: the hash of its content, '-2', '-3' for further identical rows."""
 
     def __init__(self) -> None:
-        self._seen: Counter[str] = Counter()
+        self._seen: set[str] = set()
+        self._again: Counter[str] = Counter()
 
     def of(self, text: str, target: str) -> str:
         """Return the id of the next row with this content."""
         plain = content_hash(text, target)
-        self._seen[plain] += 1
-        count = self._seen[plain]
-        return plain if count == 1 else f"{plain}-{count}"
+        if plain not in self._seen:
+            self._seen.add(plain)
+            return plain
+        self._again[plain] += 1
+        return f"{plain}-{self._again[plain] + 1}"
 
 
 def normalised(text: str) -> str:

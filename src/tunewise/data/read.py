@@ -1,240 +1,258 @@
-"""The data files that task.yaml names -> Dataset: texts, labels, ids, and what was left out.
+"""The data files that task.yaml names -> Dataset: inputs, targets, ids, and what was left out.
 
 Given settings and the folder they are relative to, gives back every usable row or stops with one
-clear error. Knows nothing of formats (readers/), of sides (split) or of what is suspicious but
-usable (audit/).
+clear error. Knows nothing of where files come from (sources), of formats (readers/, shapes/), of
+sides (split) or of what is suspicious but usable (audit/).
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tunewise.data.cells import cell_text, other_text
-from tunewise.data.columns import chosen, require
+from tunewise.data.columns import GIVEN, require
 from tunewise.data.identity import Ids
-from tunewise.data.readers import Row, Table, read_table
-from tunewise.errors import DataError, did_you_mean
+from tunewise.data.readers import Fault, Row, Table, read_table
+from tunewise.data.refusals import (
+    OwnIds,
+    Place,
+    listed,
+    place_of,
+    refuse_faulty,
+    refuse_labels,
+    refuse_shapes,
+)
+from tunewise.data.shapes import Said, Shape, differing, reader, shape_of
+from tunewise.data.shapes.detect import is_blank
+from tunewise.data.sources import SIDES, Source, refuse_sheet, sources
+from tunewise.data.times import with_times
+from tunewise.errors import DataError
+from tunewise.progress import Progress, Silent
 from tunewise.records import ColumnChoice, Dataset, Example, LeftOut, Split
-from tunewise.task.settings import DataSettings
+from tunewise.task.settings import DataSettings, Kind
 
-SHOWN = 5  # rows named in an error
-SIDES: tuple[Split, ...] = ("train", "validation", "test")
+__all__ = ["SIDES", "read_dataset", "sheet_choice"]
 
-
-@dataclass(frozen=True)
-class _Columns:
-    """Names of the columns that are read."""
-
-    text: str
-    target: str
-    group: str | None
-    others: tuple[str, ...]
+NO_COLUMNS: dict[str, str] = {}  # one for all rows that have no other columns; nobody changes it
 
 
 @dataclass
 class _Rows:
     """What has been read so far, and what can't be used."""
 
+    kind: Kind
     ids: Ids = field(default_factory=Ids)
     examples: list[Example] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
-    no_text: list[str] = field(default_factory=list)
-    no_label: list[str] = field(default_factory=list)
+    once: dict[str, str] = field(default_factory=dict)  # labels and groups, each text kept once
+    unanswered: list[str] = field(default_factory=list)  # rows with turns after the last answer
     trimmed: int = 0
     numbers: int = 0
 
 
+@dataclass(frozen=True)
+class _File:
+    """One file of rows, and what is read of it."""
+
+    table: Table
+    shape: Shape
+    source: str
+    side: Split | None
+    group: str | None
+    time: str | None
+    others: tuple[str, ...]
+
+
 def read_dataset(
-    settings: DataSettings, task_folder: Path, extra_columns: Collection[str] = ()
+    settings: DataSettings,
+    task_folder: Path,
+    extra_columns: Collection[str] = (),
+    *,
+    kind: Kind = "classification",
+    progress: Progress | None = None,
 ) -> Dataset:
     """Return all rows of a task's files.
 
     Args:
-        settings: the files, and the columns where they aren't to be detected.
+        settings: the files, and the format and columns where they aren't to be detected.
         task_folder: what the files' names are relative to.
         extra_columns: columns that candidates ask for; kept in Example.columns.
+        kind: of the task; targets of 'generation' are texts that are written, of which no labels
+            are made.
+        progress: gets a bar while a data set is fetched from the Hub.
 
     Raises:
         FileMissing: a file isn't there.
+        Unreachable: the Hub gives no answer for a data set that isn't on this machine.
         DataError: a file, column, row or label can't be used; nothing is guessed or dropped.
     """
-    tables = {side: read_table(path) for side, path in _paths(settings, task_folder).items()}
-    text, target = chosen(
-        tables["train"],
-        given_input=settings.input,
-        given_target=settings.target,
-        others=[settings.group] if settings.group else [],
-    )
-    columns = _Columns(text.column, target.column, settings.group, tuple(extra_columns))
-    rows = _Rows()
-    for side, table in tables.items():
-        _read(rows, table, columns, side if len(tables) > 1 else None, getattr(settings, side))
-    _refuse_empty(rows, columns)
-    labels = tuple(sorted({example.target for example in rows.examples}))
-    _check_labels(rows.examples, labels, tables)
-    choices = [text, replace(target, reason=target.reason + _noted(rows))]
-    if settings.group:
-        choices.append(ColumnChoice("group", settings.group, "task.yaml says so"))
-    return Dataset(tuple(rows.examples), labels, tuple(choices), tuple(rows.left_out))
+    found = sources(settings, task_folder, progress or Silent())
+    refuse_sheet(settings, found)
+    tables = {
+        side: [(name, read_table(path, settings.sheet)) for name, path in source.files]
+        for side, source in found.items()
+    }
+    first = tables["train"][0][1]
+    shape = shape_of(first, settings, kind)
+    rows = _Rows(kind)
+    for side, files in tables.items():
+        for name, table in files:
+            given = side if len(tables) > 1 else None
+            beside = settings.group, settings.time, tuple(extra_columns)
+            _read(rows, _File(table, shape, name, given, *beside))
+    if not rows.examples:
+        raise DataError(
+            "all rows are blank", where=str(first.path), mend="Name a file that has rows."
+        )
+    if settings.time:
+        rows.examples = with_times(rows.examples, settings.time)
+    labels: tuple[str, ...] = ()
+    if kind == "classification":
+        labels = tuple(sorted({example.target for example in rows.examples}))
+        shown = {side: str(files[0][1].path) for side, files in tables.items()}
+        refuse_labels(rows.examples, labels, shown)
+    choices = _choices(rows, shape, settings, found, first)
+    return Dataset(tuple(rows.examples), labels, choices, tuple(rows.left_out))
 
 
-def _paths(settings: DataSettings, task_folder: Path) -> dict[Split, Path]:
-    """Return the file of each side that has one; no file may serve two sides."""
-    found: dict[Split, Path] = {}
-    for side in SIDES:
-        name = getattr(settings, side)
-        if name is None:
-            continue
-        path = task_folder / Path(name).expanduser()
-        for other, known in found.items():
-            if path.exists() and known.exists() and path.samefile(known):
-                raise DataError(
-                    f"{other} and {side} are the same file",
-                    where=str(path),
-                    mend=f"Leave out data.{side}: its rows are then taken from train.",
-                )
-        found[side] = path
-    return found
-
-
-def _read(rows: _Rows, table: Table, columns: _Columns, side: Split | None, source: str) -> None:
-    """Add a table's rows to `rows`."""
-    text_at = require(table, columns.text, "data.input")
-    target_at = require(table, columns.target, "data.target")
-    group_at = None if columns.group is None else require(table, columns.group, "data.group")
-    others = {name: require(table, name, "a candidate") for name in columns.others}
+def _read(rows: _Rows, file: _File) -> None:
+    """Add a file's rows to `rows`."""
+    table, shape = file.table, file.shape
+    said_by, beside = reader(shape, table, rows.kind), _beside(rows, file)
+    target_at = table.columns.index(shape.columns["target"]) if shape.format == "columns" else -1
+    own = OwnIds(table, [file.group, file.time, *shape.columns.values()])
+    faults: dict[Fault, list[Place]] = defaultdict(list)
+    faulty: set[int] = set()
     found = False
     for row in table.rows():
         found = True
-        place = table.place(row)
-        text = cell_text(row.values[text_at], place, columns.text)
-        target = _label(rows, row.values[target_at], place, columns.target)
-        if not text or text.isspace() or not target:
-            _set_aside(
-                rows, row, place, source, has_text=bool(text and text.strip()), target=target
-            )
+        said = said_by(row)
+        if said.fault is not None:
+            if all(is_blank(value) for value in row.values):
+                rows.left_out.append(LeftOut(file.source, row.number, "all its cells are blank"))
+            else:
+                faults[said.fault].append(place_of(table, row))
+                faulty.add(row.number)
             continue
-        group = None
-        if group_at is not None:
-            group = cell_text(row.values[group_at], place, str(columns.group))
-        kept = {name: other_text(row.values[at], place, name) for name, at in others.items()}
+        own.see(row.values)
+        if said.unanswered:
+            rows.unanswered.append(table.place(row))
+        target = _target(rows, said, row.values[target_at] if target_at >= 0 else "")
+        group, time, others = beside(row)
         rows.examples.append(
             Example(
-                id=rows.ids.of(text, target),
-                input=text,
+                id=rows.ids.of(said.input, target),
+                input=said.input,
                 target=target,
                 row=row.number,
-                source=source,
-                columns={name: value for name, value in kept.items() if value},
-                group=group.strip() or None if group else None,
-                given_split=side,
+                source=file.source,
+                columns=others,
+                group=group,
+                given_split=file.side,
+                messages=said.messages,
+                rejected=said.rejected,
+                desirable=said.desirable,
+                time=time,
             )
         )
     if not found:
         raise DataError(
             "the file has a header and no rows", where=table.head, mend="Name a file that has rows."
         )
+    if faulty:
+        refuse_shapes(shape.format, differing(table, shape, faulty))
+        refuse_faulty(faults)
+    own.refuse_shared()
 
 
-def _label(rows: _Rows, value: object, place: str, column: str) -> str | None:
-    """Return a label without white space at its ends; count what had to be changed."""
-    label = cell_text(value, place, column)
-    if label is None:
-        return None
-    rows.numbers += not isinstance(value, str)
-    trimmed = label.strip()
-    rows.trimmed += trimmed not in (label, "")
-    return trimmed
+Beside = tuple[str | None, str | None, dict[str, str]]
 
 
-def _set_aside(
-    rows: _Rows, row: Row, place: str, source: str, *, has_text: bool, target: str | None
-) -> None:
-    """Leave out a row in which every cell is blank; remember one that lacks only text or label."""
-    if all(value is None or (isinstance(value, str) and not value.strip()) for value in row.values):
-        rows.left_out.append(LeftOut(source, row.number, "all its cells are blank"))
-    elif not has_text:
-        rows.no_text.append(place)
-    elif not target:
-        rows.no_label.append(place)
+def _beside(rows: _Rows, file: _File) -> Callable[[Row], Beside]:
+    """Return what gives a row's group, its time as it stands there, and the columns kept."""
+    table, group = file.table, file.group
+    group_at = None if group is None else require(table, group, "data.group")
+    time_at = None if file.time is None else require(table, file.time, "data.time")
+    others = {name: require(table, name, "a candidate") for name in file.others}
 
-
-def _refuse_empty(rows: _Rows, columns: _Columns) -> None:
-    for places, column, what, mend in (
-        (rows.no_text, columns.text, "no text", "Write the text or delete the row."),
-        (rows.no_label, columns.target, "no label", "Write the label or delete the row."),
-    ):
-        if places:
-            also = f"; also {listed(places[1:])}" if len(places) > 1 else ""
-            count = f"{len(places):,} rows have" if len(places) > 1 else "the row has"
-            raise DataError(
-                f"{count} {what} in column '{column}'{also}", where=places[0], mend=mend
-            )
-
-
-def _check_labels(
-    examples: list[Example], labels: tuple[str, ...], tables: dict[Split, Table]
-) -> None:
-    where = str(tables["train"].path)
-    if not labels:
-        raise DataError("all rows are blank", where=where, mend="Name a file that has rows.")
-    if len(labels) == 1:
-        raise DataError(
-            f"all rows have the same label, '{labels[0]}'",
-            where=where,
-            mend="Add rows of at least one other label, or name another column as data.target.",
-        )
-    if len(tables) > 1:
-        _refuse_unlearnable(examples, tables)
-    counts = Counter(example.target for example in examples)
-    single = [label for label in labels if counts[label] == 1]
-    if single:
-        alone = next(example for example in examples if example.target == single[0])
-        quoted = [f"'{label}'" for label in single[1:]]
-        others = f"; so have {listed(quoted)}" if quoted else ""
-        raise DataError(
-            f"the label '{single[0]}' has only one row (row {alone.row}){others}",
-            where=_file_of(alone, tables),
-            mend="Add rows of it, merge it into another label, or delete it; one row can't be both"
-            " learnt from and judged on.",
+    def found(row: Row) -> Beside:
+        place = table.place(row)
+        text = cell_text(row.values[group_at], place, str(group)) if group_at is not None else None
+        time = None if time_at is None else other_text(row.values[time_at], place, str(file.time))
+        kept = {name: other_text(row.values[at], place, name) for name, at in others.items()}
+        return (
+            _once(rows, text.strip()) or None if text else None,
+            time,
+            {name: value for name, value in kept.items() if value} or NO_COLUMNS,
         )
 
-
-def _refuse_unlearnable(examples: list[Example], tables: dict[Split, Table]) -> None:
-    """Stop when a file to choose or judge on has a label that train doesn't have."""
-    train = {example.target for example in examples if example.given_split == "train"}
-    for example in examples:
-        if example.target not in train:
-            rows = sum(other.target == example.target for other in examples)
-            near = did_you_mean(example.target, train)
-            near = f" {near}" if near.startswith("Did you mean") else ""
-            raise DataError(
-                f"the label '{example.target}' (row {example.row}, {rows:,} in all) doesn't occur"
-                f" in {tables['train'].path.name}",
-                where=_file_of(example, tables),
-                mend=f"Add rows of it to train, or correct its spelling.{near}",
-            )
+    return found
 
 
-def _file_of(example: Example, tables: dict[Split, Table]) -> str:
-    return str(tables[example.given_split or "train"].path)
+def _target(rows: _Rows, said: Said, cell: object) -> str:
+    """Return a row's target; of a label without white space at its ends, which is counted."""
+    target = said.target or ""
+    if rows.kind == "generation":
+        return target
+    trimmed = target.strip()
+    rows.numbers += not isinstance(cell, str)
+    rows.trimmed += trimmed != target
+    return _once(rows, trimmed)
+
+
+def _once(rows: _Rows, text: str) -> str:
+    """Return one and the same text for equal texts."""
+    return rows.once.setdefault(text, text)
+
+
+def _choices(
+    rows: _Rows,
+    shape: Shape,
+    settings: DataSettings,
+    found: dict[Split, Source],
+    first: Table,
+) -> tuple[ColumnChoice, ...]:
+    """Return what was chosen in the files, with the reasons and what was changed on the way."""
+    choices = [
+        replace(choice, reason=choice.reason + _noted(rows)) if choice.role == "target" else choice
+        for choice in shape.choices
+    ]
+    if settings.group:
+        choices.append(ColumnChoice("group", settings.group, GIVEN))
+    if settings.time:
+        choices.append(ColumnChoice("time", settings.time, GIVEN))
+    choices += sheet_choice(first, settings.sheet)
+    choices += [
+        ColumnChoice(side, source.name, f"{GIVEN}; {source.origin}")
+        for side, source in found.items()
+        if source.origin
+    ]
+    return tuple(choices)
+
+
+def sheet_choice(table: Table, given: str | None) -> list[ColumnChoice]:
+    """Return which sheet was taken, if task.yaml names it or there are others with rows."""
+    if table.sheet is None or not (given or table.other_sheets):
+        return []
+    names = [f"'{name}'" for name in table.other_sheets]
+    others = f"; {listed(names)} {'have' if len(names) > 1 else 'has'} some too" if names else ""
+    reason = GIVEN if given else "it is the first that has rows"
+    return [ColumnChoice("sheet", table.sheet, reason + others)]
 
 
 def _noted(rows: _Rows) -> str:
-    """Return what was changed in labels, as words to add to the choice of their column."""
+    """Return what was changed in targets, as words to add to the choice of their column."""
     notes = ""
     if rows.trimmed:
         notes += f"; white space at the ends of {rows.trimmed:,} labels was cut off"
     if rows.numbers:
         notes += f"; {rows.numbers:,} labels that are no texts (numbers, say) were written as texts"
+    if rows.unanswered:
+        notes += (
+            f"; turns after the last answer of {len(rows.unanswered):,} rows were left out, which"
+            f" nothing answers ({listed(rows.unanswered)})"
+        )
     return notes
-
-
-def listed(names: Iterable[str]) -> str:
-    """Return the first few names with commas, and how many more there are."""
-    names = list(names)
-    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more

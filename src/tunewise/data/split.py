@@ -1,124 +1,186 @@
-"""Dataset -> Splits: who is learnt from, chosen on and judged on, decided per row by a hash.
+"""Dataset -> Splits: who is learnt from, chosen on and judged on, by a hash of each or by date.
 
-Rows that must stay together (identical texts, equal groups) are one unit. A unit's side follows
-from hashes of its content and the seed alone, so rows that are added later never move a row from
-test to train. The user's own files are taken as they are. Knows nothing of file formats.
+Rows that must stay together are one unit (units.py). Whether a unit is judged on follows from
+hashes of its content and the seed alone, so rows that are added later never move a row from test to
+train. With a column of dates, the newest are judged on instead. The user's own files are taken as
+they are. Knows nothing of file formats.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from tunewise.data.identity import lot, normalised
+from tunewise.data.units import Key, atom_of, units_of
 from tunewise.errors import DataError
 from tunewise.records import Dataset, Example, Splits
 from tunewise.task.settings import DataSettings
 
 LEAST_ROWS = 10  # fewer can't be cut into sides
-Key = tuple[str, str]  # of an atom: ("group", its value) or ("text", normalised)
+Rows = list[Example]
 
 
 def split(dataset: Dataset, settings: DataSettings, seed: int) -> Splits:
     """Return the rows on each side, in the dataset's order.
 
-    A unit is in test when its lot is below `test_share`, in validation when it is below
-    `validation_share` of what is left, else in train. Of the texts of each label the one with
-    the largest lot isn't drawn, so that every label can be learnt.
+    Without dates, a unit is in test when its lot is below `test_share`, and validation is drawn
+    from the rest in equal shares of every label. Of the texts of each label one is left to be
+    learnt from; targets that are written texts are no labels.
 
     Args:
         dataset: all rows; those that come from a file of their own stay on its side.
-        settings: shares, and how many training rows to use.
+        settings: shares, the column of dates, and how many training rows to use.
         seed: another seed draws another split.
 
     Raises:
         DataError: too few rows, or rows that belong together are more than half of all.
     """
     given = defaultdict(list)
-    for example in dataset.examples:
+    for row in dataset.examples:
+        example = row if dataset.labels else replace(row, target="")
         given[example.given_split or "train"].append(example)
     test, validation, pool = given["test"], given["validation"], given["train"]
-    test_share = 0.0 if test else settings.test_share
     parts: list[str] = [f"test: the {len(test):,} rows of {settings.test}"] if test else []
-    units = _units(pool)
+    units: dict[Key, Key] = {}
     if not test or not validation:
         _refuse_few(pool)
+        units = units_of(pool)
         _refuse_dominant(pool, units)
+    rest = pool
     if not test:
-        test, rest = _drawn(pool, units, 0.0, test_share, seed)
-        parts.append(f"test: {_share(test, pool)} of the rows")
-    else:
-        rest = pool
+        if settings.time:
+            test, rest, since = _newest(pool, units, settings.test_share, settings.time)
+        else:
+            test, rest, since = *_drawn(pool, units, settings.test_share, seed), ""
+        parts.append(f"test: {_share(test, pool)} of the rows{since}{_unjudged(test, pool)}")
     kept = _kept(rest, settings.train_rows, seed)
     if validation:
         train = kept
         parts.append(f"validation: the {len(validation):,} rows of {settings.validation}")
     else:
-        high = test_share + (1 - test_share) * settings.validation_share
-        validation, train = _drawn(kept, units, test_share, high, seed)
-        parts.append(f"validation: {_share(validation, kept)} of the training rows")
+        if settings.time:
+            share = settings.validation_share
+            validation, train, since = _newest(kept, units, share, settings.time)
+        else:
+            validation, train = _stratified(kept, units, settings.validation_share, seed)
+            since = ""
+        parts.append(f"validation: {_share(validation, kept)} of the training rows{since}")
     parts.append(_train_words(train, rest, settings.train_rows))
     _refuse_empty_sides(train, validation, test)
+    if dataset.labels:
+        _refuse_one_label(train)
     how = "; ".join(parts) + _rule_words(pool, settings)
     return Splits(_ids(train), _ids(validation), _ids(test), how)
 
 
-def _atom_key(example: Example) -> Key:
-    """Return what is drawn: one group, or one text of rows without a group."""
-    if example.group is not None:
-        return ("group", example.group)
-    return ("text", normalised(example.input))
-
-
 def _drawn(
-    rows: Sequence[Example], units: dict[Key, Key], low: float, high: float, seed: int
-) -> tuple[list[Example], list[Example]]:
+    rows: Sequence[Example], units: dict[Key, Key], share: float, seed: int
+) -> tuple[Rows, Rows]:
     """Return the rows whose unit is drawn, and the others.
 
-    An atom with low <= lot < high is drawn unless it has the largest lot among the atoms of
+    An atom with a lot below `share` is drawn unless it has the largest lot among the atoms of
     each of its labels. A unit is drawn when one of its atoms is. Both can only become true when
     rows are added (maxima grow, units merge), which is why no row ever comes back.
 
-    Args:
-        rows: to choose from.
-        units: of every atom, those of rows not to choose from included.
-        low: lowest lot that is drawn.
-        high: lowest lot above it that is not.
-        seed: part of every lot.
+    No rule that keeps this promise can fix a label's share as well: were one of any m of its rows
+    sure to be drawn, at most m - 1 rows could ever stay undrawn, however many there are. So
+    labels' shares vary as binomial counts do, and a rare label may have no row in test.
     """
-    lots = {key: lot("side", seed, *key) for key in {_atom_key(row) for row in rows}}
+    lots = {key: lot("side", seed, *key) for key in {atom_of(row) for row in rows}}
     largest: dict[str, float] = {}
     labels: dict[Key, set[str]] = defaultdict(set)
     for row in rows:
-        key = _atom_key(row)
+        key = atom_of(row)
         labels[key].add(row.target)
         largest[row.target] = max(largest.get(row.target, 0.0), lots[key])
-    drawn = {
-        key
+    chosen = {
+        units[key]
         for key, value in lots.items()
-        if low <= value < high and any(largest[label] > value for label in labels[key])
+        if value < share and any(largest[label] > value for label in labels[key])
     }
-    chosen = {units[key] for key in drawn}
-    inside = [row for row in rows if units[_atom_key(row)] in chosen]
-    outside = [row for row in rows if units[_atom_key(row)] not in chosen]
+    return _parted(rows, units, chosen)
+
+
+def _stratified(
+    rows: Sequence[Example], units: dict[Key, Key], share: float, seed: int
+) -> tuple[Rows, Rows]:
+    """Return a share of the rows that is nearly equal for every label, and the others.
+
+    Unit after unit, in the order of their lots within each label, a debt of rows grows by the
+    share; it is paid by drawing a unit that is at most twice as large. The last unit of each
+    label isn't drawn.
+    """
+    members: dict[Key, Rows] = defaultdict(list)
+    for row in rows:
+        members[units[atom_of(row)]].append(row)
+    lots = {
+        unit: min(lot("validation", seed, *key) for key in {atom_of(row) for row in same})
+        for unit, same in members.items()
+    }
+    strata: dict[str, list[Key]] = defaultdict(list)
+    last: dict[str, Key] = {}
+    for unit in sorted(members, key=lambda unit: lots[unit]):
+        labels = Counter(row.target for row in members[unit])
+        strata[min(labels, key=lambda label: (-labels[label], label))].append(unit)
+        last.update(dict.fromkeys(labels, unit))
+    kept, chosen, debt = set(last.values()), set(), 0.0
+    for label in sorted(strata, key=lambda label: lot("label", seed, label)):
+        for unit in strata[label]:
+            size = len(members[unit])
+            debt += share * size
+            if 2 * debt >= size and unit not in kept:
+                chosen.add(unit)
+                debt -= size
+    return _parted(rows, units, chosen)
+
+
+def _newest(
+    rows: Sequence[Example], units: dict[Key, Key], share: float, column: str
+) -> tuple[Rows, Rows, str]:
+    """Return about a share of the rows, the newest, and the others, and words on where the cut is.
+
+    Rows of the same moment stay together, and so do units: each goes where its newest row goes.
+    """
+    times = sorted((str(row.time) for row in rows), reverse=True)
+    wanted = max(1, round(share * len(rows)))
+    cuts = sorted(set(times))[1:]  # at the oldest moment, nothing would be left
+    if not cuts:
+        raise DataError(
+            f"all {len(rows):,} rows have the same date in column '{column}', {times[0]}",
+            where=rows[0].source,
+            mend="Name a column with the dates of the rows as data.time, or leave it out.",
+        )
+    counts = Counter(times)
+    newer: dict[str, int] = {}
+    for moment in reversed(cuts):
+        newer[moment] = counts[moment] + (max(newer.values()) if newer else 0)
+    cut = min(cuts, key=lambda moment: (abs(newer[moment] - wanted), moment))
+    chosen = {units[atom_of(row)] for row in rows if str(row.time) >= cut}
+    inside, outside = _parted(rows, units, chosen)
+    if not outside:
+        raise DataError(
+            f"every row belongs with one from {cut} on, by its text or group",
+            where=rows[0].source,
+            mend="Leave out data.time, or data.group if there is one.",
+        )
+    older = len(inside) - newer[cut]
+    pulled = f" and {older:,} older ones that belong with them" if older else ""
+    return inside, outside, f", those from {cut} on{pulled}"
+
+
+def _parted(rows: Sequence[Example], units: dict[Key, Key], chosen: set[Key]) -> tuple[Rows, Rows]:
+    inside = [row for row in rows if units[atom_of(row)] in chosen]
+    outside = [row for row in rows if units[atom_of(row)] not in chosen]
     return inside, outside
 
 
-def _units(rows: Iterable[Example]) -> dict[Key, Key]:
-    """Return the unit of every atom: groups that share a text are one, and so on in a chain."""
-    parent: dict[Key, Key] = {}
-
-    def root(key: Key) -> Key:
-        parent.setdefault(key, key)
-        while parent[key] != key:
-            parent[key] = parent[parent[key]]
-            key = parent[key]
-        return key
-
-    for row in rows:
-        atom, text = root(_atom_key(row)), root(("text", normalised(row.input)))
-        parent[atom] = text
-    return {key: root(key) for key in list(parent)}
+def _unjudged(test: Sequence[Example], pool: Sequence[Example]) -> str:
+    """Return how many labels no test row has, in words."""
+    labels = {row.target for row in pool}
+    lacking = len(labels - {row.target for row in test})
+    return f" ({lacking:,} of the {len(labels):,} labels have none)" if lacking and test else ""
 
 
 def _refuse_few(pool: Sequence[Example]) -> None:
@@ -132,11 +194,11 @@ def _refuse_few(pool: Sequence[Example]) -> None:
 
 def _refuse_dominant(pool: Sequence[Example], units: dict[Key, Key]) -> None:
     """Stop when one unit is more than half of the rows: no split could be honest."""
-    unit, count = Counter(units[_atom_key(row)] for row in pool).most_common(1)[0]
+    unit, count = Counter(units[atom_of(row)] for row in pool).most_common(1)[0]
     if count <= len(pool) / 2:
         return
-    first = next(row for row in pool if units[_atom_key(row)] == unit)
-    groups = Counter(row.group for row in pool if row.group and units[_atom_key(row)] == unit)
+    first = next(row for row in pool if units[atom_of(row)] == unit)
+    groups = Counter(row.group for row in pool if row.group and units[atom_of(row)] == unit)
     if len(groups) > 1:
         what = f"{len(groups):,} groups share texts, and together hold {count:,}"
         mend = "Delete the texts that many groups share, or leave out data.group."
@@ -144,7 +206,9 @@ def _refuse_dominant(pool: Sequence[Example], units: dict[Key, Key]) -> None:
         what = f"the group '{next(iter(groups))}' holds {count:,}"
         mend = "Choose another column as data.group, or leave it out."
     else:
-        what = f"the same text stands in {count:,}"
+        texts = {normalised(row.input) for row in pool if units[atom_of(row)] == unit}
+        what = "the same text stands" if len(texts) == 1 else "nearly the same text stands"
+        what += f" in {count:,}"
         mend = "Delete the copies, or check that data.input is the column with the text."
     raise DataError(
         f"{what} of the {len(pool):,} rows, more than half",
@@ -176,6 +240,9 @@ def _refuse_empty_sides(
                 where=(train or validation or test)[0].source,
                 mend=f"Label more rows{share}.",
             )
+
+
+def _refuse_one_label(train: Sequence[Example]) -> None:
     if len({row.target for row in train}) < 2:
         raise DataError(
             f"there are too few rows to split: the {len(train):,} training rows have one label",
@@ -200,10 +267,12 @@ def _rule_words(pool: Sequence[Example], settings: DataSettings) -> str:
     if settings.test is not None and settings.validation is not None:
         return ". The files are used as they were given."
     grouped = " and groups" if any(row.group for row in pool) else ""
+    together = f"identical and nearly identical texts{grouped} stay on one side"
+    if settings.time:
+        return f". What is taken from train is cut by date; {together}."
     stable = "" if settings.test else ", and rows added later move none from test to train"
     return (
-        ". What is taken from train is drawn by a hash of each row's content: identical"
-        f" texts{grouped} stay on one side{stable}."
+        f". What is taken from train is drawn by a hash of each row's content: {together}{stable}."
     )
 
 

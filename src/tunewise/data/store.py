@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, cast
 
 from tunewise.errors import RunFolderError
 from tunewise.files import disk_errors, read_record, write_json, written_whole
 from tunewise.records import ColumnChoice, Dataset, Example, LeftOut, Message
+from tunewise.task.settings import Format
 from tunewise.workspace.folder import RunFolder
 
 ROWS_PER_GROUP = 65_536
@@ -99,6 +100,13 @@ def load_input_column(folder: RunFolder) -> str:
     """Return the name of the column with the text, without reading the rows."""
     columns = read_record(folder.dataset_about, About).columns
     return next(choice.column for choice in columns if choice.role == "input")
+
+
+def load_format(folder: RunFolder) -> Format:
+    """Return the format of the rows, without reading them."""
+    columns = read_record(folder.dataset_about, About).columns
+    found = next((choice.column for choice in columns if choice.role == "format"), "columns")
+    return cast("Format", found)
 
 
 def _example(row: dict[str, Any]) -> Example:

@@ -87,10 +87,10 @@ def advantage(comparison: Comparison, name: str) -> float:
     return comparison.difference.value if ahead else -comparison.difference.value
 
 
-def advantage_range(comparison: Comparison, name: str) -> str:
+def advantage_range(comparison: Comparison, name: str, apart: float | None = None) -> str:
     """Return the interval of `advantage`, in points."""
     ahead = name == comparison.challenger
-    return points_range(comparison.difference, comparison.rows, 1 if ahead else -1)
+    return points_range(comparison.difference, comparison.rows, 1 if ahead else -1, apart)
 
 
 def gap(comparison: Comparison) -> str:

@@ -109,7 +109,8 @@ def _stand(case: Case, one: str, other: str, whom: str = "") -> str:
     unit = " of macro F1" if case.settings.metric == "macro_f1" else ""
     ahead = advantage(found, one)
     where = f"on {counted(found.rows, 'row')}"
-    span, proof = advantage_range(found, one), chance(found.p_adjusted)
+    span = advantage_range(found, one, case.settings.minimum_gain)
+    proof = chance(found.p_adjusted)
     if ahead == 0:
         way = f"exactly as good{f' as {whom}' if whom else ''}"
         return f"{way} {where} (difference {span})"
@@ -194,9 +195,9 @@ def _lighter(case: Case, seed: int) -> Iterator[str]:
     )
     far = "as good as" if lead == 0 else f"{gap(found)} {'ahead of' if lead > 0 else 'behind'}"
     yield (
-        f"{what} ({name}) is {far} {picked} on {counted(found.rows, 'test row')}"
-        f" ({advantage_range(found, name)}), though validation preferred the latter:"
-        " take it if you want less upkeep."
+        f"{what} ({name}) is {far} {picked}, which validation preferred, on"
+        f" {counted(found.rows, 'test row')} ({advantage_range(found, name)}): take it if you"
+        " want less upkeep."
     )
 
 

@@ -50,7 +50,7 @@ def _against(case: Case, winner: str, rival: str) -> str:
     if sure and ahead > 0:
         span = advantage_range(comparison, winner)
         return f", {gap(comparison)} more than {whom}{same} ({span}, {proof})"
-    span = advantage_range(comparison, rival)
+    span = advantage_range(comparison, rival, case.settings.minimum_gain)
     if sure:
         return (
             f"; {whom} is {gap(comparison)} ahead{same} ({span}, {proof}),"

@@ -40,11 +40,26 @@ def points(value: float, rows: int) -> str:
     return f"{text} {'point' if text == '1' else 'points'}"
 
 
-def points_range(interval: Interval, rows: int, sign: int = 1) -> str:
-    """Return an interval of differences: '25.1 to 33.8', '−1.5 to 0.9'; `sign` −1 turns it."""
+def points_range(interval: Interval, rows: int, sign: int = 1, apart: float | None = None) -> str:
+    """Return an interval of differences: '25.1 to 33.8', '−1.5 to 0.9'.
+
+    Args:
+        interval: of the difference.
+        rows: that were compared.
+        sign: −1 turns it round.
+        apart: a difference that no end may be rounded to: '1.98' where 2 points are asked for.
+    """
     ends = (interval.low, interval.high) if sign > 0 else (-interval.high, -interval.low)
-    low, high = (f"{'−' if end < 0 else ''}{_size(abs(end), rows)}" for end in ends)
+    low, high = (f"{'−' if end < 0 else ''}{_apart(end, rows, apart)}" for end in ends)
     return f"{low} to {high}"
+
+
+def _apart(end: float, rows: int, apart: float | None) -> str:
+    text = _size(abs(end), rows)
+    if not apart or end == apart or float(text) != round(100 * apart, decimals(rows)):
+        return text
+    more = (f"{100 * abs(end):.{places}f}" for places in range(decimals(rows) + 1, 5))
+    return next((finer for finer in more if float(finer) != 100 * apart), text)
 
 
 def asked(gain: float) -> str:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tunewise.cache import cache_folder
 from tunewise.errors import ModelError
 from tunewise.files import file_sha256, read_record, value_sha256, write_json
-from tunewise.models.cache import cache_folder
 from tunewise.models.catalogue import Kind
 
 PROVENANCE = "tunewise.json"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tunewise.errors import RunFolderError
-from tunewise.files import read_json, read_record, read_records, value_sha256
+from tunewise.files import file_sha256, read_json, read_record, read_records, value_sha256
 from tunewise.records import (
     Dataset,
     Example,
@@ -68,6 +68,7 @@ class Evidence:
         judged: the candidates, the best on the verdict's metric first.
         stage_seconds: wall time of each stage on record, the report itself left out.
         judged_on: when the test rows were last looked at, as a date; None if not on record.
+        audited: whether audit.html stands beside the report and is of these rows.
     """
 
     task: Task
@@ -79,6 +80,7 @@ class Evidence:
     environment: dict[str, Any]
     stage_seconds: dict[str, float]
     judged_on: str | None
+    audited: bool = False
 
     @cached_property
     def by_id(self) -> dict[str, Example]:
@@ -154,9 +156,21 @@ def gathered(folder: RunFolder, dataset: Dataset) -> Evidence:
         environment=read_json(folder.environment),
         stage_seconds=_stage_seconds(folder),
         judged_on=_judged_on(folder.looks),
+        audited=is_audited(folder),
     )
     _check(evidence, folder)
     return evidence
+
+
+def is_audited(folder: RunFolder) -> bool:
+    """Whether `tunewise audit` has left its page here, and for the rows as they are now."""
+    page = record_of(folder, "audit-page")
+    return page is not None and page.inputs.get("rows") == value_sha256(rows_hashes(folder))
+
+
+def rows_hashes(folder: RunFolder) -> list[str]:
+    """Return the SHA-256 of the files that hold the rows and their sides."""
+    return [file_sha256(path) for path in (folder.dataset, folder.dataset_about, folder.splits)]
 
 
 def _judged(folder: RunFolder, verdict: Verdict, name: str, asked: CandidateSettings) -> Judged:

@@ -16,6 +16,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup, escape
 
+from tunewise.audit.masking import excerpt
 from tunewise.records import Comparison, Finding, LabelFigures, LeftOut
 from tunewise.report import figures, plots, samples, text
 from tunewise.report.gather import SIDES, Evidence, Judged
@@ -87,7 +88,7 @@ def page(evidence: Evidence) -> str:
     train = Counter(row.target for row in evidence.rows("train"))
     labels = evidence.dataset.labels
     return (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(
             e=evidence,
@@ -183,8 +184,9 @@ def _settings(one: Judged) -> str:
 
 
 @functools.cache
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
+def environment() -> jinja2.Environment:
+    """Return what renders our pages: every string made visible, every unknown a dash, escaped."""
+    made = jinja2.Environment(
         loader=jinja2.PackageLoader("tunewise.report"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -194,8 +196,8 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     for name in ("share", "share_range", "points", "points_range", "plain_points", "p_value"):
-        environment.filters[name] = getattr(figures, name)
-    environment.filters |= {
+        made.filters[name] = getattr(figures, name)
+    made.filters |= {
         "number": figures.count,
         "counted": figures.counted,
         "quantity": figures.quantity,
@@ -208,9 +210,10 @@ def _environment() -> jinja2.Environment:
         "user_text": _user_text,
         "user_label": _user_label,
         "places": _places,
+        "masked_text": _masked_text,
     }
-    environment.globals |= {"FAMILIES": FAMILIES, "KINDS": KINDS, "MACHINE": MACHINE}
-    return environment
+    made.globals |= {"FAMILIES": FAMILIES, "KINDS": KINDS, "MACHINE": MACHINE}
+    return made
 
 
 def _finalized(value: Any) -> Any:
@@ -232,6 +235,13 @@ def _prose(value: str) -> str:
 def _user_text(value: str) -> Markup:
     """Return a row's text, isolated from the direction of what is around it."""
     return Markup('<bdi dir="auto">{}</bdi>').format(text.shortened(text.shown(value)))
+
+
+def _masked_text(value: str, most: int = text.LONGEST_TEXT) -> Markup:
+    """Return a row's text like `user_text`, personal data masked."""
+    whole = text.shown(excerpt(value, most))
+    more = Markup(" <small>({} characters in all)</small>").format(f"{len(value):,}")
+    return Markup('<bdi dir="auto">{}</bdi>{}').format(whole, more if len(value) > most else "")
 
 
 def _user_label(value: str) -> Markup:

@@ -17,7 +17,7 @@ from pathlib import Path
 from tunewise.errors import TaskFileError, one_line
 from tunewise.files import disk_errors, write_text
 from tunewise.records import ColumnChoice
-from tunewise.task.settings import task_schema
+from tunewise.task.settings import Kind, task_schema
 
 SCHEMA = "task.schema.json"
 PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*(?: [A-Za-z0-9_./-]+)*")
@@ -43,7 +43,8 @@ class Draft:
         task: its name.
         choices: the columns, with the reasons.
         rows: in the data file that was named.
-        labels: all of them, sorted.
+        labels: all of them, sorted; none where answers are written.
+        kind: of the task.
         notes: what else was found or not used, one sentence each.
     """
 
@@ -52,11 +53,13 @@ class Draft:
     choices: tuple[ColumnChoice, ...]
     rows: int
     labels: tuple[str, ...]
+    kind: Kind
     notes: tuple[str, ...] = ()
 
 
 def task_text(
     name: str,
+    kind: Kind,
     labels: int,
     data: Sequence[Item],
     *,
@@ -68,7 +71,8 @@ def task_text(
 
     Args:
         name: of the task, a legal one.
-        labels: how many there are.
+        kind: of the task.
+        labels: how many there are, in a task of classification.
         data: keys that are set.
         hints: keys that are shown as comments.
         existing: column that seems to hold an existing system's answers.
@@ -88,6 +92,7 @@ def task_text(
         schema=SCHEMA,
         file=one_line(file),
         name=name,
+        kind=kind,
         labels=f"{labels:,}",
         data=_lined_up([*((item, "  ") for item in data), *((item, "  # ") for item in hints)]),
         existing=existing,

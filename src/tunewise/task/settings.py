@@ -21,6 +21,10 @@ class Strict(BaseModel):
 
 
 PositiveInt = Annotated[int, Field(ge=1)]
+Kind = Literal["classification", "generation"]
+Format = Literal[
+    "columns", "messages", "sharegpt", "alpaca", "prompt-completion", "preference", "kto"
+]
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -28,18 +32,39 @@ class DataSettings(Strict):
     """Where the labelled rows are, and which columns matter."""
 
     train: str = Field(
-        description="File of labelled rows: CSV, TSV, JSON, JSONL or Parquet.", min_length=1
+        description="File of answered rows: CSV, TSV, JSON, JSONL, Parquet or XLSX; or a data set"
+        " on the Hugging Face Hub: owner/name, with @revision and :split where wanted.",
+        min_length=1,
     )
     validation: str | None = Field(
-        None, description="File of rows to choose on. Left out: taken from train."
+        None, description="Rows to choose on, as in train. Left out: taken from train."
     )
     test: str | None = Field(
-        None, description="File of rows to judge on, once. Left out: taken from train."
+        None, description="Rows to judge on, once, as in train. Left out: taken from train."
     )
-    input: str | None = Field(None, description="Column with the text. Left out: detected.")
-    target: str | None = Field(None, description="Column with the label. Left out: detected.")
+    format: Literal["auto"] | Format = Field(
+        "auto",
+        description="What the columns mean together: an input and a target (columns), a list of"
+        " turns with role and content (messages) or from and value (sharegpt), instruction, input"
+        " and output (alpaca), prompt and completion, with chosen and rejected (preference) or"
+        " with a true or false label (kto). auto looks.",
+    )
+    sheet: str | None = Field(
+        None, description="Sheet of a spreadsheet. Left out: the first that has rows."
+    )
+    input: str | None = Field(
+        None, description="Column with the text, or with the turns. Left out: detected."
+    )
+    target: str | None = Field(
+        None, description="Column with the label or answer. Left out: detected."
+    )
     group: str | None = Field(
         None, description="Column whose equal values (a customer, say) stay on one side of a split."
+    )
+    time: str | None = Field(
+        None,
+        description="Column with a date: the newest rows are judged on, the next newest chosen on."
+        " Left out: sides are drawn at random, by content hash.",
     )
     train_rows: PositiveInt | None = Field(
         None, description="Use only this many training rows, chosen by content hash."
@@ -259,7 +284,7 @@ class Task(Strict):
     task: str = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="Name; the run folder's name too."
     )
-    kind: Literal["classification", "generation"] = Field(
+    kind: Kind = Field(
         "classification",
         description="What is answered: one of a fixed set of labels, or a text that is written.",
     )

@@ -30,13 +30,25 @@ def trainable_state(model: nn.Module) -> dict[str, Tensor]:
 
 
 class BestWeights(TrainerCallback):
-    """Keeps a copy of the weights of the best epoch, the earlier one where two are equal."""
+    """Keeps the best epoch's weights, for the case that the last epoch's are clearly worse.
 
-    def __init__(self, model: nn.Module, metric: str) -> None:
-        self.model, self.metric = model, metric
+    The learning rate reaches zero with the last step, so the last weights are the settled ones,
+    and on a few hundred validation rows epochs differ mostly by chance. An earlier epoch is taken
+    only if it is ahead of the last by more than a standard error of the last one's figure (the
+    one-standard-error rule: Breiman, Friedman, Olshen and Stone 1984, section 3.4.3).
+
+    Args:
+        model: whose parameters are trained.
+        metric: of the validation rows; a share.
+        rows: how many validation rows there are.
+    """
+
+    def __init__(self, model: nn.Module, metric: str, rows: int) -> None:
+        self.model, self.metric, self.rows = model, metric, rows
         self.value: float | None = None
         self.epoch: int | None = None
         self.weights: dict[str, Tensor] = {}
+        self.last: tuple[int, float] | None = None
 
     def on_evaluate(
         self,
@@ -47,9 +59,10 @@ class BestWeights(TrainerCallback):
         **_: Any,
     ) -> None:
         """Compare the epoch that has just been evaluated with the best so far."""
-        value = metrics[f"eval_{self.metric}"]
+        value, epoch = metrics[f"eval_{self.metric}"], round(state.epoch or 0)
+        self.last = epoch, value
         if self.value is None or value > self.value:
-            self.value, self.epoch = value, round(state.epoch or 0)
+            self.value, self.epoch = value, epoch
             self.weights = {n: w.cpu().clone() for n, w in trainable_state(self.model).items()}
 
     def save(self, folder: Path) -> None:
@@ -67,11 +80,20 @@ class BestWeights(TrainerCallback):
             self.value, self.epoch = float(about["value"]), int(about["epoch"])
             self.weights = load_file(str(path))
 
-    def restore(self) -> None:
-        """Put the best weights into the model."""
+    def restore(self) -> tuple[int, float] | None:
+        """Leave the chosen weights in the model; return their epoch and its figure, if any.
+
+        To be called when the training has ended, while the model has the last step's weights.
+        """
+        if self.last is None or self.value is None or self.epoch is None:
+            return None
+        error = math.sqrt(self.last[1] * (1 - self.last[1]) / self.rows)
+        if self.value - self.last[1] <= error:
+            return self.last
         parameters = dict(self.model.named_parameters())
         for name, weights in self.weights.items():
             parameters[name].data.copy_(weights)
+        return self.epoch, self.value
 
 
 class Saving(TrainerCallback):

@@ -1,7 +1,7 @@
 """A fine-tuned encoder: examples and a base model in, weights out, with what was done on record.
 
 Given an encoder, its tokenizer and a Job, trains in a folder that it may find half done, and
-gives back the classifier with the best epoch's weights. Knows nothing of task files or
+gives back the classifier with the chosen epoch's weights. Knows nothing of task files or
 predictions.
 """
 
@@ -77,7 +77,8 @@ class Tuned:
 
     Attributes:
         model: the classifier with the weights of the chosen epoch, on the CPU.
-        chosen_epoch: the first of those that were best on validation, counted from 1.
+        chosen_epoch: counted from 1; the last, unless an earlier one is clearly better on
+            validation, see callbacks.BestWeights.
         metric: its value then; None without validation rows.
         curve: what was logged, in order: step, epoch, and loss or validation figures.
         trainable_parameters, total_parameters: how many were trained, of how many. Of the token
@@ -142,14 +143,14 @@ def tuned(encoder: nn.Module, tokenizer: Any, job: Job, progress: Progress) -> T
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     with quiet_transformers():
         best, speed, curve = _trained(model, prepared, job, progress)
-    best.restore()
+    epoch, metric = best.restore() or (job.arguments.num_train_epochs, None)
     model.to("cpu").eval()
     if whole is not None:
         put_back(encoder, whole)
     return Tuned(
         model=model,
-        chosen_epoch=best.epoch or job.arguments.num_train_epochs,
-        metric=best.value,
+        chosen_epoch=epoch,
+        metric=metric,
         curve=curve,
         trainable_parameters=trained,
         total_parameters=total,
@@ -195,7 +196,7 @@ def _trained(
     arguments = job.arguments
     checkpoint = newest_whole(job.folder, prepared.key)
     delete_checkpoints(job.folder, keep=checkpoint)
-    best = BestWeights(model, arguments.metric)
+    best = BestWeights(model, arguments.metric, len(prepared.validation))
     if checkpoint is None:
         _start(model, prepared, arguments, progress)
         done = 0

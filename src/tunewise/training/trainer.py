@@ -104,6 +104,12 @@ class EncoderTrainer(Trainer):
         weights = {n: w.cpu().contiguous() for n, w in trainable_state(self.model).items()}
         save_file(weights, str(folder / SAFE_WEIGHTS_NAME), metadata={"format": "pt"})
 
+    def _issue_warnings_after_load(self, load_result: Any) -> None:
+        """Check that a checkpoint held what is trained; what isn't trained stays as it was."""
+        lost = trainable_state(self.model).keys() & set(load_result.missing_keys)
+        assert not lost, f"a sealed checkpoint lacks {sorted(lost)[0]}"
+        assert not load_result.unexpected_keys, load_result.unexpected_keys[0]
+
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
         folder = self.folder / f"{PREFIX_CHECKPOINT_DIR}-{self.state.global_step}"
         with disk_errors(folder):

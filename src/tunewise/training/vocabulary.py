@@ -29,6 +29,8 @@ class OccurringRows(nn.Module):
         self.register_buffer("kept", kept, persistent=False)
         self.register_buffer("place", place, persistent=False)
         self.rows = nn.Parameter(whole.weight.detach()[kept].clone())
+        padding = -1 if whole.padding_idx is None else int(place[whole.padding_idx])
+        self.padding_idx = padding if padding >= 0 else None  # never trained, as in the whole table
 
     def forward(self, input_ids: Tensor) -> Tensor:
         """Return the embeddings [rows, tokens, hidden].
@@ -36,7 +38,7 @@ class OccurringRows(nn.Module):
         Raises:
             IndexError: a token that isn't kept.
         """
-        return nn.functional.embedding(self.place[input_ids], self.rows)
+        return nn.functional.embedding(self.place[input_ids], self.rows, self.padding_idx)
 
 
 def keep_occurring_rows(encoder: nn.Module, tokens: Iterable[int]) -> nn.Embedding:

@@ -13,8 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from tunewise.data.read import read_dataset
+from tunewise.data.sources import sources
 from tunewise.data.split import split
 from tunewise.errors import DataError, did_you_mean
+from tunewise.progress import Progress
 from tunewise.records import Dataset, Example, Split
 from tunewise.task.load import load_task
 from tunewise.task.settings import Task
@@ -30,6 +32,7 @@ class Material:
         task: what the user wrote.
         folder: where task.yaml stands.
         dataset: its rows.
+        train_files: names that the rows to learn from are told under.
         sides: of the split, by ids; empty where the rows can't be split.
         unsplit: why they can't be.
     """
@@ -37,6 +40,7 @@ class Material:
     task: Task
     folder: Path
     dataset: Dataset
+    train_files: tuple[str, ...]
     sides: dict[str, Split]
     unsplit: DataError | None = None
 
@@ -52,21 +56,22 @@ class Material:
         return [row for row in self.dataset.examples if self.sides.get(row.id) == "train"]
 
 
-def material(task_file: Path) -> Material:
+def material(task_file: Path, progress: Progress) -> Material:
     """Return a task and its rows.
 
     Raises:
-        FileMissing, TaskFileError, DataError: as the task's run would.
+        TunewiseError: a child of it, as the task's run would raise it.
     """
     task = load_task(task_file)
     folder = task_file.absolute().parent
-    dataset = read_dataset(task.data, folder)
+    dataset = read_dataset(task.data, folder, kind=task.kind, progress=progress)
+    files = tuple(name for name, _ in sources(task.data, folder, progress)["train"].files)
     try:
         splits = split(dataset, task.data, task.seed)
     except DataError as error:  # a handful of rows can be looked at all the same
-        return Material(task, folder, dataset, {}, error)
+        return Material(task, folder, dataset, files, {}, error)
     sides = {row: side for side in SIDES for row in getattr(splits, side)}
-    return Material(task, folder, dataset, sides)
+    return Material(task, folder, dataset, files, sides)
 
 
 def named_row(given: Material, name: str) -> Example:
@@ -82,16 +87,21 @@ def named_row(given: Material, name: str) -> Example:
     rows = given.dataset.examples
     source, _, number = name.rpartition(":")
     if number.isdecimal():
-        file = source or given.task.data.train
+        files = (source,) if source else given.train_files
         for row in rows:
-            if row.row == int(number) and file in (row.source, Path(row.source).name):
+            if row.row == int(number) and (row.source in files or Path(row.source).name in files):
                 return row
-        left_out = [r for r in given.dataset.left_out if (r.source, r.row) == (file, int(number))]
-        if left_out:
-            raise DataError(f"the row is left out: {left_out[0].reason}", where=f"{file}:{number}")
-        numbers = [row.row for row in rows if row.source == file]
-        last = f"Its last is {max(numbers):,}." if numbers else None
-        raise DataError(f"there is no row {number}", where=file, mend=last)
+        for out in given.dataset.left_out:
+            if out.row == int(number) and out.source in files:
+                where = f"{out.source}:{out.row}"
+                raise DataError(f"the row is left out: {out.reason}", where=where)
+        if not any(row.id == name for row in rows):
+            last = max((row.row for row in rows if row.source in files), default=None)
+            raise DataError(
+                f"there is no row {number}",
+                where=files[0],
+                mend=f"Its last is {last:,}." if last else None,
+            )
     for row in rows:
         if row.id == name:
             return row

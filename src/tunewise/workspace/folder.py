@@ -78,14 +78,38 @@ class RunFolder:
         return self.path / "data" / "dataset.json"
 
     @property
+    def sources(self) -> Path:
+        """SHA-256 of each data file, by its name in the task."""
+        return self.path / "data" / "sources.json"
+
+    @property
     def splits(self) -> Path:
         """Ids on each side."""
         return self.path / "data" / "splits.json"
 
     @property
     def audit(self) -> Path:
-        """List of Findings."""
+        """List of Findings of the quick checks."""
         return self.path / "data" / "audit.json"
+
+    @property
+    def findings(self) -> Path:
+        """List of Findings of all checks, where `tunewise audit` was asked."""
+        return self.path / "data" / "findings.json"
+
+    def timing_of(self, findings: Path) -> Path:
+        """Seconds of each check behind a list of Findings."""
+        return findings.with_name(f"timing.{findings.name}")
+
+    @property
+    def audit_page(self) -> Path:
+        """The page of all findings, for people."""
+        return self.path / "audit.html"
+
+    @property
+    def fixes(self) -> Path:
+        """Proposed changes of rows, on which the user decides."""
+        return self.path / "fixes.yaml"
 
     @property
     def looks(self) -> Path:

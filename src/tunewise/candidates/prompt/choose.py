@@ -18,7 +18,7 @@ from tunewise.candidates.prompt.normalise import NORMALISATIONS, Normaliser, off
 from tunewise.candidates.prompt.settings_file import Trial
 from tunewise.records import Example
 
-HEAT = 50  # rows on which every number of shots is tried
+HEAT = 25  # rows on which every number of shots is tried
 BEHIND = 0.01  # one-sided p-value (exact McNemar) below which it is tried no further
 
 

@@ -1,6 +1,7 @@
 """File formats -> Table. One file per format; this table of suffixes names them.
 
-To add a format: a function Path -> Table in a file here, and its suffix in READERS.
+To add a format: a function Path -> Table in a file here, and its suffix in READERS (in SHEETS too
+when its files have several tables, of which the function is then told one).
 """
 
 from __future__ import annotations
@@ -8,11 +9,11 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 
-from tunewise.data.readers.table import Row, Table
+from tunewise.data.readers.table import Fault, Row, Table
 from tunewise.data.readers.text import reading
 from tunewise.errors import DataError, did_you_mean
 
-__all__ = ["READERS", "Row", "Table", "read_table"]
+__all__ = ["READERS", "Fault", "Row", "Table", "read_table"]
 
 READERS = {
     ".csv": "delimited:read_csv",
@@ -22,13 +23,20 @@ READERS = {
     ".jsonl": "json_rows:read_jsonl",
     ".ndjson": "json_rows:read_jsonl",
     ".parquet": "parquet:read_parquet",
+    ".xlsx": "xlsx:read_xlsx",
+    ".xlsm": "xlsx:read_xlsx",
 }
-SPREADSHEETS = {".xlsx", ".xls", ".xlsm", ".ods", ".numbers"}
+SHEETS = {".xlsx", ".xlsm"}
+SPREADSHEETS = {".xls", ".xlsb", ".ods", ".numbers"}
 PACKED = {".gz": "gunzip", ".zip": "unzip", ".bz2": "bunzip2", ".xz": "unxz", ".zst": "unzstd"}
 
 
-def read_table(path: Path) -> Table:
+def read_table(path: Path, sheet: str | None = None) -> Table:
     """Return the table in a file, by the end of its name.
+
+    Args:
+        path: of the file.
+        sheet: of a spreadsheet; left out, the first that has rows. Other files have none.
 
     Raises:
         FileMissing: there is no such file.
@@ -42,13 +50,14 @@ def read_table(path: Path) -> Table:
     if suffix not in READERS:
         raise DataError(_unknown(suffix), where=str(path), mend=_mend(path, suffix))
     module, _, name = READERS[suffix].partition(":")
-    table: Table = getattr(importlib.import_module(f"{__name__}.{module}"), name)(path)
+    reader = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+    table: Table = reader(path, sheet) if suffix in SHEETS else reader(path)
     return table
 
 
 def _unknown(suffix: str) -> str:
     if suffix in SPREADSHEETS:
-        return "spreadsheets aren't read yet"
+        return f"of spreadsheets only .xlsx and .xlsm are read, not '{suffix}'"
     if suffix in PACKED:
         return "the file is packed"
     return (
@@ -58,7 +67,7 @@ def _unknown(suffix: str) -> str:
 
 def _mend(path: Path, suffix: str) -> str:
     if suffix in SPREADSHEETS:
-        return f"In the spreadsheet, choose Save as, 'CSV UTF-8', and name {path.stem}.csv here."
+        return f"In the spreadsheet program, save it as {path.stem}.xlsx, and name that here."
     if suffix in PACKED:
         return f"Unpack it first: {PACKED[suffix]} {path.name}"
     return did_you_mean(suffix, READERS)

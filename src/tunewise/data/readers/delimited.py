@@ -13,7 +13,7 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
-from tunewise.data.readers.table import Row, Table
+from tunewise.data.readers.table import Row, Table, named_columns
 from tunewise.data.readers.text import MOST_CHARACTERS, check_text, reading
 from tunewise.errors import DataError
 
@@ -25,7 +25,7 @@ SNIFFED = 50  # rows from which the delimiter is found
 def read_csv(path: Path) -> Table:
     """Return the table in a CSV file, whatever its delimiter."""
     check_text(path)
-    return _table(path, _delimiter(path))
+    return _table(path, delimiter_of(path))
 
 
 def read_tsv(path: Path) -> Table:
@@ -132,7 +132,7 @@ def _table(path: Path, delimiter: str) -> Table:
     if first is None:
         raise DataError("the file is empty", where=str(path), mend="Name a file that has rows.")
     line, names = first
-    columns = _columns(path, line, names)
+    columns = named_columns(names, f"{path}:{line}")
 
     def rows() -> Iterator[Row]:
         records = itertools.islice(_records(path, delimiter), 1, None)
@@ -144,19 +144,6 @@ def _table(path: Path, delimiter: str) -> Table:
     return Table(path, columns, rows, header=line)
 
 
-def _columns(path: Path, line: int, names: list[str]) -> tuple[str, ...]:
-    """Return the header's names; one left empty, as spreadsheets do for an index, gets one."""
-    columns = [name.strip() or f"column {n}" for n, name in enumerate(names, start=1)]
-    for n, name in enumerate(columns):
-        if name in columns[:n]:
-            raise DataError(
-                f"the header has '{name}' twice (columns {columns.index(name) + 1} and {n + 1})",
-                where=f"{path}:{line}",
-                mend="Rename or delete one of the two.",
-            )
-    return tuple(columns)
-
-
 def _ragged(path: Path, line: int, found: int, expected: int, delimiter: str) -> DataError:
     shown = {"\t": "tab"}.get(delimiter, f"'{delimiter}'")
     return DataError(
@@ -166,7 +153,7 @@ def _ragged(path: Path, line: int, found: int, expected: int, delimiter: str) ->
     )
 
 
-def _delimiter(path: Path) -> str:
+def delimiter_of(path: Path) -> str:
     """Return the delimiter of which the header has most; rows of equal width settle a tie."""
     with reading(path), path.open(encoding="utf-8-sig", newline="") as file:
         lines = list(itertools.islice((text for text in file if text.strip()), SNIFFED))

@@ -1,11 +1,13 @@
-"""JSON (a list of objects, or {"data": [...]}) and JSONL (an object a line) -> Table.
+"""JSON (a list of objects, {"data": [...]} or {key: object}), JSONL (an object a line) -> Table.
 
 Columns are the keys of all objects, in the order in which they first appear; an object without
-one has None there. Knows nothing of what the keys mean.
+one has None there. Where the objects stand under keys, the first column holds those. Knows
+nothing of what the keys mean.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -105,6 +107,8 @@ def _objects(path: Path, tree: Any) -> list[dict[str, Any]]:
     if isinstance(tree, dict) and "data" in tree:
         tree = tree["data"]
     shape = 'Write a list of objects, [{"text": ..., "label": ...}, ...], or {"data": [...]}.'
+    if isinstance(tree, dict) and tree and all(isinstance(item, dict) for item in tree.values()):
+        return _by_number(tree) or _by_key(tree)
     if not isinstance(tree, list):
         kind = "an object" if isinstance(tree, dict) else KINDS.get(type(tree), "a number")
         raise DataError(f"the file is {kind}, not a list of objects", where=str(path), mend=shape)
@@ -118,6 +122,27 @@ def _objects(path: Path, tree: Any) -> list[dict[str, Any]]:
     if not tree:
         raise DataError("the list is empty", where=str(path), mend="Name a file that has rows.")
     return tree
+
+
+def _by_key(tree: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the objects of {key: object}, each with its key in a column of an unused name."""
+    taken = set(_keys(tree.values()))
+    column = next(name for name in _key_names() if name not in taken)
+    return [{column: key, **item} for key, item in tree.items()]
+
+
+def _key_names() -> Iterator[str]:
+    yield "key"
+    for n in itertools.count(2):
+        yield f"key {n}"
+
+
+def _by_number(tree: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows of {column: {number: value}}, pandas' usual JSON; none if it isn't that."""
+    first, *others = (list(cells) for cells in tree.values())
+    if not all(key.isdecimal() for key in first) or any(first != other for other in others):
+        return []
+    return [{column: cells[key] for column, cells in tree.items()} for key in first]
 
 
 def _keys(objects: Iterable[dict[str, Any]]) -> tuple[str, ...]:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tunewise.cache import cache_folder, filling
 from tunewise.errors import FileMissing, ModelError
 from tunewise.files import file_sha256, folder_written_whole
-from tunewise.models.cache import cache_folder, filling
 from tunewise.models.convert import convert_gguf
 from tunewise.models.keep import kept, write_provenance
 from tunewise.models.model_folder import TO_SAFETENSORS, checked_kind, folder_fingerprint

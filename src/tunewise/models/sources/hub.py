@@ -1,32 +1,28 @@
 """A model on the Hugging Face Hub, pinned to a commit: safetensors or GGUF, never pickles or code.
 
-huggingface_hub does the fetching, so its cache, token, mirror (HF_ENDPOINT) and offline mode
-(HF_HUB_OFFLINE) hold. The commit that a name meant when it was first used is recorded in our
-cache and used from then on, until the name says another revision.
+The commit that a name meant when it was first used is recorded in our cache and used from then
+on, until the name says another revision. Knows nothing of how the bytes come; hub.py does.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tunewise.errors import ModelError, TunewiseError, Unreachable, one_line
-from tunewise.files import disk_errors, read_record, write_json
-from tunewise.models.cache import cache_folder
+from tunewise.errors import ModelError
+from tunewise.files import read_record, write_json
+from tunewise.hub import Repo, fetched, here, hub_errors, is_offline, licence_in, not_here, pin_file
 from tunewise.models.model_folder import NAMES, TO_SAFETENSORS, WEIGHTS, refuse_code
 from tunewise.models.sources import Found
 from tunewise.models.sources.folder import from_folder
-from tunewise.progress import Progress, showing
+from tunewise.progress import Progress
 
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import ModelInfo
 
 MODEL_WEIGHTS = re.compile(r"^model(-\d+-of-\d+)?\.safetensors$")
-CONNECT = "Check the network, or HF_ENDPOINT if you use a mirror, then run the same command again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,68 +48,43 @@ def from_hub(name: str, progress: Progress) -> Found:
         Unreachable: the Hub gives no answer, or offline mode is on and the model isn't here.
         DiskFull: no room in the Hub's cache.
     """
-    repo, _, revision = name.partition("@")
-    record = cache_folder() / "hub" / f"{re.sub(r'[^A-Za-z0-9._-]+', '--', name)}.json"
+    owner_and_name, _, revision = name.partition("@")
+    repo = Repo("model", owner_and_name, revision or None)
+    record = pin_file(repo)
     pin = read_record(record, Pin) if record.exists() else None
-    path = _here(repo, pin.commit, pin.files) if pin else None
+    path = _here(repo, pin) if pin else None
     if path is None:
-        with _hub_errors(repo, revision):
-            pin, path = _fetched(repo, revision, pin, name, progress)
+        pin, path = _fetched(repo, pin, progress)
     assert pin is not None
-    found = from_folder(path, name, progress, source=f"{repo}@{pin.commit} (Hugging Face Hub)")
+    found = from_folder(path, name, progress, source=f"{repo.id}@{pin.commit} (Hugging Face Hub)")
     if not record.exists():
         write_json(record, pin)
     return replace(found, licence=found.licence or pin.licence)
 
 
-def _here(repo: str, commit: str | None, files: tuple[str, ...] | None) -> Path | None:
-    """Return the folder of a commit if all of its files are in the Hub's cache, without asking."""
-    import huggingface_hub
-    from huggingface_hub.errors import LocalEntryNotFoundError
-
-    patterns = list(files) if files else [*NAMES, *WEIGHTS, "*.gguf"]
-    try:
-        folder = Path(
-            huggingface_hub.snapshot_download(
-                repo, revision=commit, allow_patterns=patterns, local_files_only=True
-            )
-        )
-    except LocalEntryNotFoundError:
-        return None
-    return folder if all((folder / file).exists() for file in files or ()) else None
+def _here(repo: Repo, pin: Pin | None) -> Path | None:
+    """Return the model's folder if all of its files are on this machine, without asking the Hub."""
+    if pin is None:
+        return here(repo, repo.revision, [*NAMES, *WEIGHTS, "*.gguf"])
+    return here(repo, pin.commit, pin.files or [*NAMES, *WEIGHTS, "*.gguf"], pin.files)
 
 
-def _fetched(
-    repo: str, revision: str, pin: Pin | None, name: str, progress: Progress
-) -> tuple[Pin, Path]:
+def _fetched(repo: Repo, pin: Pin | None, progress: Progress) -> tuple[Pin, Path]:
     """Return the model's pin and its folder, fetched from the Hub unless offline mode is on."""
     import huggingface_hub
-    from huggingface_hub import constants
 
-    if constants.HF_HUB_OFFLINE:
-        found = _here(repo, pin.commit if pin else revision or None, pin.files if pin else None)
-        if found is None:
-            raise Unreachable(
-                f"'{name}' isn't on this machine, and HF_HUB_OFFLINE is set",
-                mend="Unset it once to fetch the model, or name a folder.",
+    with hub_errors(repo):
+        if is_offline():
+            found = _here(repo, pin)
+            if found is None:
+                raise not_here(repo)
+            return pin or Pin(repo.shown, found.name, (), 0.0, None), found
+        if pin is None:
+            asked = huggingface_hub.HfApi().model_info(
+                repo.id, revision=repo.revision, files_metadata=True
             )
-        return pin or Pin(name, found.name, (), 0.0, None), found
-    if pin is None:
-        asked = huggingface_hub.HfApi().model_info(
-            repo, revision=revision or None, files_metadata=True
-        )
-        pin = _pin(name, asked)
-    with (
-        showing(progress, f"Fetching {name}", max(pin.megabytes, 0.01), "MB") as bar,
-        disk_errors(Path(constants.HF_HUB_CACHE)),
-    ):
-        folder = huggingface_hub.snapshot_download(
-            repo,
-            revision=pin.commit,
-            allow_patterns=list(pin.files),
-            tqdm_class=_bar_class(bar.advance),
-        )
-    return pin, Path(folder)
+            pin = _pin(repo.shown, asked)
+    return pin, fetched(repo, pin.commit, pin.files, pin.megabytes, progress)
 
 
 def _pin(name: str, info: ModelInfo) -> Pin:
@@ -134,65 +105,6 @@ def _pin(name: str, info: ModelInfo) -> Pin:
     refuse_code((info.config or {}), name)
     others = [file for file in sizes if file in NAMES or file.endswith(".safetensors.index.json")]
     files = tuple(sorted({*others, *weights}))
-    licence = next((t[8:] for t in info.tags or [] if t.startswith("license:")), None)
     assert info.sha is not None
-    return Pin(name, info.sha, files, sum(sizes[file] for file in files) / 1e6, licence)
-
-
-@contextmanager
-def _hub_errors(repo: str, revision: str) -> Iterator[None]:
-    """Turn what huggingface_hub raises into one clear line."""
-    from huggingface_hub import constants, errors
-
-    page = f"{constants.ENDPOINT}/{repo}"
-    try:
-        yield
-    except TunewiseError:
-        raise
-    except errors.GatedRepoError as error:
-        raise ModelError(
-            f"'{repo}' is gated: its owner wants you to accept terms first",
-            mend=f"Accept them at {page}, then log in with: hf auth login (or set HF_TOKEN).",
-        ) from error
-    except errors.RevisionNotFoundError as error:
-        raise ModelError(
-            f"'{repo}' has no revision '{revision}'", mend=f"See {page}/commits."
-        ) from error
-    except (errors.RepositoryNotFoundError, errors.HFValidationError) as error:
-        raise ModelError(
-            f"there is no model '{repo}' on the Hub, or it is private",
-            mend=f"Check the spelling at {page}; for a private one: hf auth login.",
-        ) from error
-    except (errors.HTTPError, errors.LocalEntryNotFoundError, ConnectionError) as error:
-        raise Unreachable(
-            f"the Hub at {constants.ENDPOINT} gives no answer for '{repo}'"
-            f" ({one_line(str(error), 200)})",
-            mend=CONNECT,
-        ) from error
-
-
-def _bar_class(advance: Callable[[float], None]) -> Any:
-    """Return a class of bars for huggingface_hub that draw nothing and advance ours by megabytes.
-
-    It opens several over the same bytes (those that come, those that are written); ours follows
-    the furthest.
-    """
-    from huggingface_hub.utils import tqdm
-
-    furthest = 0.0
-
-    class Bytes(tqdm):
-        def __init__(self, *args: Any, **settings: Any) -> None:
-            self.counts_bytes = settings.get("unit") == "B"
-            self.arrived = 0.0
-            super().__init__(*args, **(settings | {"disable": True}))
-
-        def update(self, n: float | None = 1) -> bool | None:
-            nonlocal furthest
-            self.arrived += (n or 0) / 1e6
-            if self.counts_bytes and self.arrived > furthest:
-                advance(self.arrived - furthest)
-                furthest = self.arrived
-            return None
-
-    return Bytes
+    megabytes = sum(sizes[file] for file in files) / 1e6
+    return Pin(name, info.sha, files, megabytes, licence_in(info.tags))

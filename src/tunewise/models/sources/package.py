@@ -17,9 +17,9 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
+from tunewise.cache import cache_folder, filling
 from tunewise.errors import DiskFull, ModelError, Unreachable, one_line
 from tunewise.files import CHUNK, file_sha256, folder_written_whole
-from tunewise.models.cache import cache_folder, filling
 from tunewise.models.catalogue import Carried, Known
 from tunewise.models.convert import convert_gguf
 from tunewise.models.keep import kept, write_provenance

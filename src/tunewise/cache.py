@@ -1,4 +1,4 @@
-"""The folder where models are kept between runs, and the lock that lets one process fill a place.
+"""The folder where models (and what Hub names meant) are kept between runs; the lock on a place.
 
 Every model has a folder of its own there, written whole. Knows nothing of what is in it.
 """
