@@ -20,6 +20,7 @@ from tunewise.audit.lengths import lengths
 from tunewise.audit.masking import masked
 from tunewise.audit.sides import Sides, sides
 from tunewise.audit.spellings import spellings
+from tunewise.audit.truncation import truncation
 from tunewise.audit.unseen import unseen
 from tunewise.progress import Progress, showing
 from tunewise.records import Dataset, Finding, Severity, Splits
@@ -36,7 +37,7 @@ QUICK: tuple[Check, ...] = (
     lengths,
     left_out,
 )
-DEEP: tuple[Check, ...] = ()
+DEEP: tuple[Check, ...] = (truncation,)
 ORDER: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
 
 

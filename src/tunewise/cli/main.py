@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tunewise.cli import audit, init, predict, run, schema
+from tunewise.cli import audit, init, predict, run, schema, show
 from tunewise.errors import TunewiseError, one_line
 from tunewise.version import __version__
 
@@ -26,6 +26,7 @@ app.command("init")(init.init)
 app.command("run")(run.run)
 app.command("audit")(audit.audit)
 app.command("predict")(predict.predict)
+app.command("show")(show.show)
 app.command("schema")(schema.schema)
 
 
