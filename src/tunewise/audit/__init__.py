@@ -15,6 +15,7 @@ from tunewise.audit.duplicates import duplicates
 from tunewise.audit.leakage import leakage
 from tunewise.audit.left_out import left_out
 from tunewise.audit.lengths import lengths
+from tunewise.audit.mislabelled import mislabelled
 from tunewise.audit.sides import Sides, sides
 from tunewise.audit.spellings import spellings
 from tunewise.audit.unseen import unseen
@@ -33,7 +34,7 @@ QUICK: tuple[Check, ...] = (
     lengths,
     left_out,
 )
-DEEP: tuple[Check, ...] = ()
+DEEP: tuple[Check, ...] = (mislabelled,)
 ORDER: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
 
 
