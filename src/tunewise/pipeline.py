@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tunewise.audit import audit
+from tunewise.curve.asked import Asked, chosen
 from tunewise.data.read import read_dataset
 from tunewise.data.split import split
 from tunewise.data.store import load_dataset, write_dataset
@@ -21,6 +22,7 @@ from tunewise.decision.decide import decided
 from tunewise.errors import TaskFileError, TunewiseError
 from tunewise.files import (
     file_sha256,
+    plain,
     read_json,
     read_record,
     read_records,
@@ -31,7 +33,7 @@ from tunewise.files import (
 from tunewise.models.resolve import resolve
 from tunewise.progress import Progress
 from tunewise.records import Dataset, Prediction, Scorecard, Splits
-from tunewise.report.build import write_report
+from tunewise.report.build import write_curve_page, write_report
 from tunewise.task.load import load_task
 from tunewise.task.settings import Entry, Task, named
 from tunewise.trial import Trial, Work, models_of
@@ -74,13 +76,47 @@ def run(task_file: Path, progress: Progress, runs: Path | None = None) -> RunFol
                 one.answer("validation")
                 one.answer("test")
         _verdict(work, entries)
-        run_stage(
-            folder,
-            "report",
-            version=REPORT_VERSION,
-            inputs={"files": _report_inputs(folder, entries), "tunewise": __version__},
-            work=lambda: _report(folder),
+        _report_stage(folder, entries)
+    return folder
+
+
+def curve(task_file: Path, progress: Progress, asked: Asked, runs: Path | None = None) -> RunFolder:
+    """Draw a task's learning curves and return the run folder, with curve.json and curve.html.
+
+    A finished run's report shows them from then on; nothing else of the run is touched.
+
+    Args:
+        task_file: the task.yaml.
+        progress: where to say what goes on.
+        asked: what to draw.
+        runs: folder of run folders; left out, 'runs' beside the task file.
+
+    Raises:
+        TunewiseError: a child of it for whatever the user can mend.
+    """
+    task = load_task(task_file)
+    if task.kind == "generation":
+        raise TaskFileError(
+            "a learning curve needs labels, and the task is of kind 'generation'",
+            where=f"{task_file}: kind",
         )
+    chosen(task, asked.candidates)  # refused before anything is read
+    from tunewise.curve.draw import Field, learning_curves
+
+    task_folder = task_file.absolute().parent
+    path = (runs or task_folder / "runs") / task.task
+    with _nothing_left_of_a_false_start(path), held(path):
+        folder = made(path, task.task, task_folder)
+        if not folder.task.exists():
+            _describe(folder, task_file)
+        dataset = read_dataset(task.data, task_folder, _columns(task))
+        splits = split(dataset, task.data, task.seed)
+        found = learning_curves(Field(dataset, splits, task, task_folder, folder, progress), asked)
+        if not folder.curve.exists() or read_json(folder.curve) != plain(found):
+            write_json(folder.curve, found)
+        write_curve_page(folder)
+        if record_of(folder, "report") and read_record(folder.splits, Splits) == splits:
+            _report_stage(folder, named(load_task(folder.task).candidates))
     return folder
 
 
@@ -101,7 +137,7 @@ def _nothing_left_of_a_false_start(path: Path) -> Iterator[None]:
     try:
         yield
     except TunewiseError:
-        done = {p.name for p in (path / "stages").glob("*.json") if ".begun." not in p.name}
+        done = {p.name for p in path.rglob("stages/*.json") if ".begun." not in p.name}
         if not known and done <= {"data.json"}:
             shutil.rmtree(path, ignore_errors=True)
             with contextlib.suppress(OSError):
@@ -123,11 +159,7 @@ def _data(
     folder: RunFolder, task: Task, task_folder: Path, progress: Progress
 ) -> tuple[Dataset, Splits]:
     """Read, split and audit the rows."""
-    columns = sorted(
-        entry.settings.column  # type: ignore[attr-defined]
-        for entry in named(task.candidates).values()
-        if entry.kind == "existing" and entry.settings.column  # type: ignore[attr-defined]
-    )
+    columns = _columns(task)
 
     def work() -> list[Path]:
         dataset = read_dataset(task.data, task_folder, columns)
@@ -155,6 +187,15 @@ def _data(
         f" {len(splits.test):,} to judge on, {len(dataset.labels)} labels{left_out}."
     )
     return dataset, splits
+
+
+def _columns(task: Task) -> list[str]:
+    """Return the columns that existing systems' answers are read from."""
+    return sorted(
+        entry.settings.column  # type: ignore[attr-defined]
+        for entry in named(task.candidates).values()
+        if entry.kind == "existing" and entry.settings.column  # type: ignore[attr-defined]
+    )
 
 
 def _sha256_of_input(path: Path) -> str | None:
@@ -224,6 +265,16 @@ def _decided(work: Work, files: dict[str, CandidateFolder], looks: int) -> list[
     return [work.folder.verdict]
 
 
+def _report_stage(folder: RunFolder, entries: dict[str, Entry]) -> None:
+    run_stage(
+        folder,
+        "report",
+        version=REPORT_VERSION,
+        inputs={"files": _report_inputs(folder, entries), "tunewise": __version__},
+        work=lambda: _report(folder),
+    )
+
+
 def _report_inputs(folder: RunFolder, entries: dict[str, Entry]) -> dict[str, str]:
     stages = [
         "data",
@@ -233,6 +284,8 @@ def _report_inputs(folder: RunFolder, entries: dict[str, Entry]) -> dict[str, st
     found = {name: record.fingerprint for name in stages if (record := record_of(folder, name))}
     for path in (folder.environment, folder.task, folder.looks):
         found[path.name] = file_sha256(path)
+    if folder.curve.exists():
+        found[folder.curve.name] = file_sha256(folder.curve)
     return found
 
 

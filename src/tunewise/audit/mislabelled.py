@@ -27,8 +27,8 @@ LISTED = 0.4  # least probability of being wrong with which a row is listed
 SUREST = 0.9  # least probability of the other label with which a fix is proposed
 FOLDS = 5
 LEAST_TEXTS = 50  # different ones to learn from; fewer can't judge each other
-MANY = 10_000  # rows up to which all are looked at
-CHARACTERS = 500_000  # of a sample of more rows than that
+MANY = 15_000  # rows up to which all are looked at
+CHARACTERS = 400_000  # of a sample of more rows than that
 MOST_CELLS = 2_000_000  # rows times labels that the probe fits in about half a minute
 READ_TOKENS = 64  # of each text
 SHOWN = 5
@@ -219,7 +219,7 @@ def _of_how_many(judged: Judged) -> str:
 def _percent(share: float) -> str:
     """Return a share in words that never make a little nothing or almost all of it all."""
     if 0 < share < 0.005:
-        return "less than 1%" if share < 0.0005 else f"{share:.1%}"
+        return "under 0.1%" if share < 0.0005 else f"{share:.1%}"
     return "over 99%" if 0.995 <= share < 1 else f"{share:.0%}"
 
 

@@ -62,8 +62,16 @@ class Suspicion:
 
 @dataclass(frozen=True)
 class Judge:
-    """A probe and the noise it was fitted through, for rows that taught it nothing."""
+    """A probe and the noise it was fitted through, for rows that taught it nothing.
 
+    Attributes:
+        C: inverse strength of its penalty, as chosen.
+        logits: of embeddings [rows, hidden]: [rows, labels].
+        noise: how labels go wrong.
+        known: [labels], whether it has learnt enough of a label to judge it.
+    """
+
+    C: float
     logits: Callable[[Floats], Floats]
     noise: Noise
     known: Mask
@@ -105,7 +113,7 @@ def suspicion(
     last = coefficients(X[kept], y[kept], labels, C)
     advance()
     known = np.bincount(y[kept], minlength=labels) >= LEAST_ROWS
-    return found, Judge(last.logits, noise, known)
+    return found, Judge(C, last.logits, noise, known)
 
 
 def steps(folds: Numbers) -> int:
@@ -136,7 +144,10 @@ def confident_joint(answers: Floats, y: Numbers) -> Floats:
     joint = np.zeros((labels, labels))
     np.add.at(joint, (y[counted], truly[counted]), 1)
     found = joint.sum(axis=1)
-    return joint * np.divide(counts, found, out=np.zeros(labels), where=found > 0)[:, None]
+    scaled: Floats = (
+        joint * np.divide(counts, found, out=np.zeros(labels), where=found > 0)[:, None]
+    )
+    return scaled
 
 
 def noise_of(answers: Floats, y: Numbers) -> Noise:

@@ -17,7 +17,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from tunewise.records import Comparison, Finding, LabelFigures, LeftOut
-from tunewise.report import figures, plots, samples, text
+from tunewise.report import curve_plot, figures, plots, samples, text
 from tunewise.report.gather import SIDES, Evidence, Judged
 from tunewise.version import __version__
 
@@ -87,7 +87,7 @@ def page(evidence: Evidence) -> str:
     train = Counter(row.target for row in evidence.rows("train"))
     labels = evidence.dataset.labels
     return (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(
             e=evidence,
@@ -114,6 +114,7 @@ def page(evidence: Evidence) -> str:
             train_counts=sorted(((train[label], label) for label in labels), reverse=True),
             findings=_findings(evidence),
             left_out=_left_out(evidence.dataset.left_out),
+            curve=curve_plot.drawing(evidence.curves) if evidence.curves else None,
             settings={one.name: _settings(one) for one in evidence.judged},
             version=__version__,
         )
@@ -183,8 +184,9 @@ def _settings(one: Judged) -> str:
 
 
 @functools.cache
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
+def environment() -> jinja2.Environment:
+    """Return the templates with the filters by which all pages show strings and figures."""
+    made = jinja2.Environment(
         loader=jinja2.PackageLoader("tunewise.report"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -194,8 +196,8 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     for name in ("share", "share_range", "points", "points_range", "plain_points", "p_value"):
-        environment.filters[name] = getattr(figures, name)
-    environment.filters |= {
+        made.filters[name] = getattr(figures, name)
+    made.filters |= {
         "number": figures.count,
         "counted": figures.counted,
         "quantity": figures.quantity,
@@ -209,8 +211,8 @@ def _environment() -> jinja2.Environment:
         "user_label": _user_label,
         "places": _places,
     }
-    environment.globals |= {"FAMILIES": FAMILIES, "KINDS": KINDS, "MACHINE": MACHINE}
-    return environment
+    made.globals |= {"FAMILIES": FAMILIES, "KINDS": KINDS, "MACHINE": MACHINE}
+    return made
 
 
 def _finalized(value: Any) -> Any:

@@ -53,9 +53,9 @@ def print_verdict(console: Console, folder: RunFolder) -> None:
         _print_narrow(console, cards, verdict)
     console.print(Text(_legend(cards, verdict), style="dim"), width=width)
     console.print()
-    console.print(Text(f"Report: {_nearby(folder.report)}"), soft_wrap=True)
+    console.print(Text(f"Report: {nearby(folder.report)}"), soft_wrap=True)
     if verdict.winner is not None:
-        command = f"tunewise predict {shlex.quote(_nearby(folder.path))} NEW-ROWS.csv"
+        command = f"tunewise predict {shlex.quote(nearby(folder.path))} NEW-ROWS.csv"
         console.print(Text(f"Use it: {command}"), soft_wrap=True)
 
 
@@ -102,7 +102,7 @@ def _print_narrow(console: Console, scorecards: Mapping[str, Scorecard], verdict
         console.print(Padding(Text(", ".join(parts), style=style), (0, 0, 0, 2)))
 
 
-def _nearby(path: Path) -> str:
+def nearby(path: Path) -> str:
     """Return the path as it is named from here, the whole of it when it lies elsewhere."""
     here, whole = Path.cwd(), path.absolute()
     return str(whole.relative_to(here)) if whole.is_relative_to(here) else str(whole)
