@@ -18,6 +18,7 @@ from tunewise.audit.leakage import leakage
 from tunewise.audit.left_out import left_out
 from tunewise.audit.lengths import lengths
 from tunewise.audit.masking import masked
+from tunewise.audit.mislabelled import mislabelled
 from tunewise.audit.sides import Sides, sides
 from tunewise.audit.spellings import spellings
 from tunewise.audit.truncation import truncation
@@ -37,7 +38,7 @@ QUICK: tuple[Check, ...] = (
     lengths,
     left_out,
 )
-DEEP: tuple[Check, ...] = (truncation,)
+DEEP: tuple[Check, ...] = (mislabelled, truncation)
 ORDER: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
 
 
