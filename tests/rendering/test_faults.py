@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.rendering.test_rows import chat, pair, rendered, said
+from tests.rendering.test_training_rows import chat, pair, rendered, said
 from tunewise.errors import BadInput, DataError
 from tunewise.rendering.faults import MENDS, NAMES, counted, faults_of, preflight
 from tunewise.rendering.rows import Rendered

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.rendering.test_rows import ODD, chat, pair, said
+from tests.rendering.test_training_rows import ODD, chat, pair, said
 from tests.rendering.tiny_chats import FAMILIES
 from tunewise.models.loading import load_tokenizer
 from tunewise.rendering.lengths import MARGIN, exact_lengths, row_lengths, token_counts

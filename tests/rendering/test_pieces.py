@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.rendering.test_rows import chat, pair, rendered
+from tests.rendering.test_training_rows import chat, pair, rendered
 from tests.tiny_encoders import tiny_tokenizer as words_tokenizer
 from tunewise.models.loading import load_tokenizer
 from tunewise.rendering.pieces import encoder_pieces, pieces_of

@@ -3,9 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import small_plan
 from made_run import HOSTILE, HOSTILE_LABELS, Plan, made_run
 
+from tests.report.conftest import small_plan
 from tunewise.errors import FileMissing
 from tunewise.report.build import write_report
 from tunewise.report.card import model_card

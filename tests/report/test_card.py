@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import evidence_of, hopeless_plan, small_plan
 from made_run import HOSTILE_LABELS, TASK, Plan
 from ruamel.yaml import YAML
 
+from tests.report.conftest import evidence_of, hopeless_plan, small_plan
 from tunewise.records import Dataset
 from tunewise.report.card import model_card
 from tunewise.report.gather import Evidence, gathered

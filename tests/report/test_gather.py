@@ -4,9 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import small_plan
 from made_run import made_run
 
+from tests.report.conftest import small_plan
 from tunewise.errors import FileMissing, RunFolderError
 from tunewise.files import read_record, read_records, write_json, write_jsonl
 from tunewise.records import Prediction, Splits, Verdict

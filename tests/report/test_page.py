@@ -5,10 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import evidence_of, hopeless_plan, small_plan
 from html_tree import Element, read_html
 from made_run import HOSTILE, HOSTILE_LABELS, Plan
 
+from tests.report.conftest import evidence_of, hopeless_plan, small_plan
 from tunewise.records import Dataset
 from tunewise.report.gather import Evidence, gathered
 from tunewise.report.page import page

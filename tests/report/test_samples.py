@@ -3,9 +3,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from conftest import evidence_of, small_plan
 from made_run import TASK
 
+from tests.report.conftest import evidence_of, small_plan
 from tunewise.report import samples
 from tunewise.report.gather import Evidence
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import small_plan
 from made_run import made_run
 from rich.console import Console
 
+from tests.report.conftest import small_plan
 from tunewise.files import read_record, write_json
 from tunewise.records import Dataset, Verdict
 from tunewise.report.terminal import print_verdict
