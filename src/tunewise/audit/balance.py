@@ -15,7 +15,9 @@ NAMED = 8  # labels named in a reason
 
 
 def balance(sides: Sides) -> list[Finding]:
-    """Return a finding on rare labels and one on labels far more frequent than the others."""
+    """Return a finding on rare labels and one on those far more frequent; none without labels."""
+    if not sides.dataset.labels:
+        return []
     counts = Counter(row.target for row in sides.train)
     return [*_rare(sides, counts), *_crowding(counts)]
 
