@@ -1,7 +1,7 @@
 """Answers that stop before their end: a model trained on them learns to stop there too.
 
-Told by how the others end: without a final sign where nearly all have one, in the middle of a
-word, after a word that can't end a sentence, or with dots where hardly any other has them.
+Told by how the others end: without a final sign where nearly all have one, or with dots where
+hardly any has them; and by a word or sign that can't be the last, whatever the others do.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 import functools
 import re
 import tomllib
-from collections import Counter
 from collections.abc import Sequence
 from importlib import resources
 
 from tunewise.audit.clusters import place
+from tunewise.audit.personal_data import quote
 from tunewise.audit.sides import Sides
-from tunewise.audit.texts import Text, counted, quote, rows_of, shown, writes_texts
+from tunewise.audit.texts import SHOWN, Text, counted, rows_of, shown, writes_texts
 from tunewise.records import Finding
 
 NEARLY_ALL = 0.9  # share of targets with a final sign, from which one without is odd
@@ -26,6 +26,7 @@ CLOSED = re.compile(r"[.!?…:;)\]}\"'”’»>*`|~。！？」』；।؟%\U000
 DOTS = re.compile(r"(?:\.\.|…|\[\.\.\.\]|\[…\])[\"'”’)]?\s*$")
 OPEN_END = re.compile(r"(?:,|[-–—]|[(\[{]|(?<=\s)[&+/])\s*$")
 LAST_WORD = re.compile(r"([^\W\d_]+)\s*$")
+READ = 300  # characters of the end that are masked before it is quoted
 TAIL = 40  # characters quoted of the end
 
 
@@ -44,52 +45,32 @@ def cut_off(sides: Sides) -> list[Finding]:
     closed = [bool(CLOSED.search(one.text)) for one in rows]
     share = sum(closed) / max(1, len(rows))
     dotted = sum(bool(DOTS.search(one.text)) for one in rows)
-    vocabulary = _vocabulary(rows) if share >= NEARLY_ALL else Counter[str]()
-    starts = _starts(vocabulary)
     found = []
     for one, ends in zip(rows, closed, strict=True):
         if ends:
             if dotted <= max(1, RARE * len(rows)) and DOTS.search(one.text):
                 found.append(one)
-        elif _stops_short(one.text, share, vocabulary, starts):
+        elif _stops_short(one.text, share):
             found.append(one)
     return _finding(found, len(rows), share)
 
 
-def _stops_short(text: str, share: float, vocabulary: Counter[str], starts: frozenset[str]) -> bool:
+def _stops_short(text: str, share: float) -> bool:
     if OPEN_END.search(text):
         return True
-    match = LAST_WORD.search(text)
-    word = match[1].casefold() if match else ""
     words = text.split()
-    if word in dangling() and len(words) > 1 and not match[1].isupper():
+    match = LAST_WORD.search(text)
+    if match and len(words) > 1 and match[1].casefold() in dangling() and not match[1].isupper():
         return True
-    if share >= ALL_BUT_FEW or (share >= NEARLY_ALL and len(words) >= SHORT):
+    if share >= ALL_BUT_FEW:
         return len(words) > 1
-    return share >= NEARLY_ALL and vocabulary[word] <= 1 and word in starts
-
-
-def _vocabulary(rows: Sequence[Text]) -> Counter[str]:
-    """Return how often each word stands in the inputs and targets."""
-    return Counter(
-        word
-        for one in rows
-        for text in (one.text, one.row.input)
-        for word in re.findall(r"[^\W\d_]+", text.casefold())
-    )
-
-
-def _starts(vocabulary: Counter[str]) -> frozenset[str]:
-    """Return the beginnings, two letters or more, of all words met at least twice."""
-    return frozenset(
-        word[:end] for word, count in vocabulary.items() if count > 1 for end in range(2, len(word))
-    )
+    return share >= NEARLY_ALL and len(words) >= SHORT
 
 
 def _finding(found: Sequence[Text], count: int, share: float) -> list[Finding]:
     if not found:
         return []
-    ends = shown([f"'…{_tail(one.text)}' ({place(one.row)})" for one in found])
+    ends = shown([f"'…{_tail(one.text)}' ({place(one.row)})" for one in found[:SHOWN]], len(found))
     return [
         Finding(
             check="cut_off",
@@ -103,4 +84,5 @@ def _finding(found: Sequence[Text], count: int, share: float) -> list[Finding]:
 
 
 def _tail(text: str) -> str:
-    return quote(text, len(text) + 20)[-TAIL:]
+    part = text[-READ:]
+    return quote(part, 2 * READ)[-TAIL:]

@@ -19,7 +19,7 @@ import ftfy.fixes
 from tunewise.audit.clusters import place
 from tunewise.audit.personal_data import found, masked
 from tunewise.audit.sides import Sides
-from tunewise.audit.texts import Text, counted, rows_of, shown, texts
+from tunewise.audit.texts import SHOWN, Text, counted, rows_of, shown, texts
 from tunewise.errors import one_line
 from tunewise.records import Finding, Fix, Severity
 
@@ -43,7 +43,7 @@ TAG = re.compile(
     r"|html|body|head|script|style|sup|sub|blockquote|pre|code)(?:\s[^<>]{0,300})?/?>",
     re.IGNORECASE,
 )
-FOREIGN_WORD = re.compile(r"\S*[^\x00-\x7f]\S*\s?")
+LONG = 60  # characters from which a word isn't met again
 FLAG = "\U0001f3f4"  # tags after it spell the flag of a region
 
 
@@ -102,8 +102,8 @@ def _candidates(text: str) -> Iterable[int]:
 
 
 def _finding(slip: Slip, held: list[Text]) -> Finding:
-    places = [f"'{_shown(one.text, slip)}' ({place(one.row)}, {one.part})" for one in held[:4]]
-    words = shown(places + [""] * (len(held) - len(places)))
+    places = [f"'{_shown(one.text, slip)}' ({place(one.row)}, {one.part})" for one in held[:SHOWN]]
+    words = shown(places, len(held))
     verb = "holds" if len(held) == 1 else "hold"
     return Finding(
         check="encoding",
@@ -149,7 +149,8 @@ def _mojibake(text: str) -> tuple[int, int] | None:
 
 def _looks_bad(text: str) -> bool:
     """Tell what ftfy takes for mojibake, word by word: most words have been met before."""
-    return any(_is_bad(word) for word in FOREIGN_WORD.findall(text)) and ftfy.badness.is_bad(text)
+    foreign = (word + " " for word in text.split(" ") if not word.isascii())
+    return any(len(word) > LONG or _is_bad(word) for word in foreign) and ftfy.badness.is_bad(text)
 
 
 @functools.lru_cache(maxsize=2**16)
@@ -160,7 +161,7 @@ def _is_bad(word: str) -> bool:
 def _control(text: str) -> tuple[int, int] | None:
     """Return where a control character is that isn't part of mojibake."""
     match = CONTROL.search(text)
-    return match.span() if match and _mojibake(text) is None else None
+    return match.span() if match and (text.isascii() or not _mojibake(text)) else None
 
 
 def _deceptive(text: str) -> tuple[int, int] | None:

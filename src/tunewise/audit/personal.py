@@ -11,7 +11,7 @@ from tunewise.audit.clusters import place
 from tunewise.audit.encoding import mended
 from tunewise.audit.personal_data import Hit, Kind, found, replaced
 from tunewise.audit.sides import Sides
-from tunewise.audit.texts import Text, counted, rows_of, shown, texts
+from tunewise.audit.texts import SHOWN, Text, counted, rows_of, shown, texts
 from tunewise.records import Finding, Fix
 
 NAMES: dict[Kind, tuple[str, str]] = {
@@ -41,13 +41,13 @@ def personal(sides: Sides) -> list[Finding]:
 def _finding(kind: Kind, held: list[tuple[Text, list[Hit]]]) -> Finding:
     hits = [(one, hit) for one, all_hits in held for hit in all_hits if hit.kind == kind]
     rows = rows_of(one for one, _ in held)
-    words = shown([f"'{hit.shown}' ({place(one.row)}, {one.part})" for one, hit in hits])
+    first = [f"'{hit.shown}' ({place(one.row)}, {one.part})" for one, hit in hits[:SHOWN]]
     secret = kind == "secret"
     return Finding(
         check="personal",
         severity="warning",
         reason=f"{counted(len(rows), 'row')} {'holds' if len(rows) == 1 else 'hold'}"
-        f" {counted(len(hits), *NAMES[kind])}: {words}.",
+        f" {counted(len(hits), *NAMES[kind])}: {shown(first, len(hits))}.",
         mend=("Have them revoked, then replace" if secret else "Replace")
         + " them by placeholders; a model may repeat what it was trained on. Names and street"
         " addresses aren't looked for.",

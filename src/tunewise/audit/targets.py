@@ -136,7 +136,7 @@ def _copies(rows: Sequence[Example]) -> list[Finding]:
         if share >= COPIED:
             (whole if of_input >= COPIED else parts).append(Text(row, "target", row.target))
     return [
-        *_copy_finding(whole, len(rows), "repeat their input as it is", is_whole=True),
+        *_copy_finding(whole, len(rows), "repeat their input, nearly all of it", is_whole=True),
         *_copy_finding(
             parts, len(rows), "are taken from their input word for word", is_whole=False
         ),

@@ -54,17 +54,17 @@ def rows_of(found: Iterable[Text]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(place(one.row) for one in found))
 
 
-def shown(words: Sequence[str]) -> str:
-    """Return the first few, and how many more there are: 'a; b; c; and 9 more'."""
-    more = f"; and {len(words) - SHOWN:,} more" if len(words) > SHOWN else ""
-    return "; ".join(words[:SHOWN]) + more
+def shown(first: Sequence[str], count: int) -> str:
+    """Return the first few of `count`, and how many more there are: 'a; b; c; and 9 more'."""
+    named = first[:SHOWN]
+    more = f"; and {count - len(named):,} more" if count > len(named) else ""
+    return "; ".join(named) + more
 
 
 def quoted(found: Sequence[Text], most: int = QUOTED) -> str:
     """Return the first few texts in words: "'text' (a.csv:3); …", personal data masked."""
     first = [f"'{quote(one.text, most)}' ({place(one.row)})" for one in found[:SHOWN]]
-    more = f"; and {len(found) - SHOWN:,} more" if len(found) > SHOWN else ""
-    return "; ".join(first) + more
+    return shown(first, len(found))
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:

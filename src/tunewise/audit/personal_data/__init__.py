@@ -28,14 +28,17 @@ def found(text: str) -> list[Hit]:
         hits += secrets(text)
     hits += emails(text)
     if DIGITS.search(text):
-        hits += (*cards(text), *ibans(text), *identity_numbers(text), *phones(text))
-        hits += ip_addresses(text)
+        hits += (*ibans(text), *cards(text), *identity_numbers(text), *ip_addresses(text))
+        hits += phones(text)
     return without_overlaps(hits) if hits else hits
 
 
 def masked(text: str) -> str:
     """Return the text with placeholders for personal data."""
     return replaced(text, found(text))
+
+
+READ = 1_000  # characters behind a quote that are looked at, so that no number is cut in half
 
 
 def quote(text: str, most: int) -> str:
@@ -45,7 +48,7 @@ def quote(text: str, most: int) -> str:
         text: as it stands in the row.
         most: characters to show.
     """
-    return one_line(masked(text), most)
+    return one_line(masked(text[: 8 * most + READ]), most)
 
 
 def _has_mark(text: str) -> bool:

@@ -24,13 +24,17 @@ SPELLED_EMAIL = re.compile(
     re.IGNORECASE,
 )
 PHONE = re.compile(
-    r"(?<![\w@#$€£¥%/-])(?<!\d[.,:])\+?\(?\d(?:[ .\-/()\u00a0\u2011]{0,2}\d){6,19}"
+    r"(?<![\w@#$€£¥%/-])(?<!\d[.,:])\+?\(?\d(?:(?:[ \-/()\u00a0\u2011]{0,2}|\.)\d){6,19}"
     r"(?![\w%@€$£]|[.,:]\d)"
 )
-DATE = re.compile(
+NO_PHONE = re.compile(  # dates, addresses of version 4, lists of years
     r"(?:\d{4}[-./ ]\d{1,2}[-./ ]\d{1,2}|\d{1,2}[-./ ]\d{1,2}[-./ ]\d{4})(?:[ -]\d{1,4})*"
+    r"|(?:1?\d?\d|2[0-4]\d|25[0-5])(?:\.(?:1?\d?\d|2[0-4]\d|25[0-5])){3}"
+    r"|(?:19|20)\d\d(?:[ -](?:19|20)\d\d)+"
 )
 GROUPS = re.compile(r"\d+")
+PART = re.compile(r"\d\.$|\.\d")  # there is more of it: an address, say
+PAIRS = 5  # groups of two digits in a French number
 NORTH_AMERICAN = re.compile(r"(?:\+?1[ .-]?)?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}")
 LOCAL = re.compile(r"\d{3}[-. ]\d{4}")
 NORTH_AMERICA = ("US", "CA")
@@ -113,15 +117,19 @@ def _first_phone(text: str, start: int, end: int) -> tuple[int, int] | None:
             while head > start and text[head - 1] in "(+":
                 head -= 1
             tail = groups[last][1]
-            if _is_phone(text, head, tail):
+            is_all = (first, last) == (0, len(groups) - 1)
+            if _is_phone(text, head, tail, is_all=is_all):
                 return head, tail
     return None
 
 
-def _is_phone(text: str, start: int, end: int) -> bool:
+def _is_phone(text: str, start: int, end: int, *, is_all: bool) -> bool:
+    """Tell whether a part of a text is a phone number; `is_all`: no more digits beside it."""
     written = text[start:end]
     digits = re.sub(r"\D", "", written)
-    if not 7 <= len(digits) <= 15 or len(set(digits)) < 3 or DATE.fullmatch(written):
+    if not 7 <= len(digits) <= 15 or len(set(digits)) < 3 or NO_PHONE.fullmatch(written):
+        return False
+    if PART.search(text, max(0, start - 2), start) or PART.match(text, end, end + 2):
         return False
     if written.startswith("+"):
         return _is_valid(written, (None,))
@@ -129,7 +137,7 @@ def _is_phone(text: str, start: int, end: int) -> bool:
     if is_other_number(text, start, named):
         return False
     is_named = named >= 0 or bool(PHONE_WORDS.match(text, end + 1, end + AFTER))
-    return _is_written_so(written, digits) or (
+    return (is_all and _is_written_so(written, digits)) or (
         is_named and (bool(LOCAL.fullmatch(written)) or _is_valid(written, REGIONS))
     )
 
@@ -140,7 +148,9 @@ def _is_written_so(written: str, digits: str) -> bool:
         return _is_valid("+" + digits[2:], (None,))
     if NORTH_AMERICAN.fullmatch(written):
         return _is_valid(written, NORTH_AMERICA)
-    is_grouped = len(GROUPS.findall(written)) > 1
+    groups = GROUPS.findall(written)
+    in_pairs = all(len(group) == 2 for group in groups)  # as in France; six pairs are a list
+    is_grouped = len(groups) == PAIRS if in_pairs else len(groups) > 1
     return digits.startswith("0") and is_grouped and _is_valid(written, LED_BY_ZERO)
 
 

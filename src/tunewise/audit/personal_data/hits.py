@@ -5,6 +5,7 @@ Knows nothing of how it is found. `shown` never holds enough to use or to recogn
 
 from __future__ import annotations
 
+import bisect
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ PLACEHOLDERS: dict[Kind, str] = {
     "IP address": "[IP]",
 }
 BEFORE, AFTER = 48, 20  # characters around a number in which a word may say what it is
+NEAR = 24  # characters before a number in which a word may say that it is something else
+SENTENCE = re.compile(r"[.!?]\s|\n")
 
 # What numbers are called that are nobody's personal data, nearest to the number wins.
 OTHER_NUMBER = re.compile(
@@ -61,9 +64,11 @@ def without_overlaps(hits: Iterable[Hit]) -> list[Hit]:
     """Return hits in the text's order; of those that overlap, the one given first."""
     kept: list[Hit] = []
     for hit in hits:
-        if all(hit.end <= other.start or other.end <= hit.start for other in kept):
-            kept.append(hit)
-    return sorted(kept, key=lambda hit: hit.start)
+        at = bisect.bisect_left(kept, hit.start, key=lambda other: other.start)
+        is_free = at == len(kept) or hit.end <= kept[at].start
+        if is_free and (at == 0 or kept[at - 1].end <= hit.start):
+            kept.insert(at, hit)
+    return kept
 
 
 def replaced(text: str, hits: Sequence[Hit]) -> str:
@@ -84,5 +89,12 @@ def nearest_before(text: str, start: int, words: re.Pattern[str]) -> int:
 
 
 def is_other_number(text: str, start: int, own_word_at: int = -1) -> bool:
-    """Tell whether the word before a number says it's an order, a part or the like."""
-    return nearest_before(text, start, OTHER_NUMBER) > own_word_at
+    """Tell whether words just before, in the same sentence, say it's an order, a part or the like.
+
+    Args:
+        text: the whole.
+        start: where the number begins.
+        own_word_at: where a word ends that says otherwise; the nearer one is believed.
+    """
+    named = nearest_before(text, start, OTHER_NUMBER)
+    return named > own_word_at and start - named <= NEAR and not SENTENCE.search(text, named, start)

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from tunewise.audit.personal_data.hits import Hit, is_other_number, nearest_before
 
 EDGE, END = r"(?<![\w.+/-])", r"(?![\w/]|[.,-]\d)"
-CARD = re.compile(rf"{EDGE}\d(?:[ -]?\d){{11,18}}{END}")
+CARD = re.compile(rf"{EDGE}\d(?:[ -]?\d){{11,40}}{END}")
 CARD_WORDS = re.compile(
     r"(?<!\w)(?:cards?|visa|master ?card|amex|american express|discover|diners|maestro|debit"
     r"|credit|pan|karte\w{0,20}|kreditkarte\w{0,20}|carte|tarjeta|carta|cart[ãa]o)(?!\w)"
@@ -37,10 +37,11 @@ CARD_LENGTHS = (  # IIN ranges: leading digits, lengths
     (re.compile(r"62"), (16, 17, 18, 19)),  # UnionPay
     (re.compile(r"50(?:18|20|38)|5893|6304|6759|676[1-3]"), tuple(range(12, 20))),  # Maestro
 )
+GROUP, MOST_GROUPS = re.compile(r"\d+"), 5
 CARD_GROUPS = re.compile(
     r"\d+|\d{4}([ -])\d{4}\1\d{4}\1\d{1,4}(?:\1\d{1,3})?|\d{4}([ -])\d{6}\2\d{4,5}"
 )
-IBAN = re.compile(rf"{EDGE}[A-Za-z]{{2}}\d{{2}}(?:[ -]?[A-Za-z0-9]){{11,30}}(?!\w)")
+IBAN = re.compile(rf"{EDGE}(?=([A-Za-z]{{2}}\d{{2}}(?:[ -]?[A-Za-z0-9]){{11,30}})(?!\w))")
 IBAN_LENGTHS = range(15, 35)
 DIGITS = re.compile(r"\d(?:\D{0,3}\d){4,}")  # in fewer, or farther apart, is no number of a person
 AROUND = 20  # characters around them that may belong to the number
@@ -112,14 +113,21 @@ def _any_name() -> re.Pattern[str]:
 def cards(text: str) -> Iterator[Hit]:
     """Yield payment cards: a known prefix, its length, the usual grouping and Luhn's check."""
     for match in CARD.finditer(text):
-        digits = re.sub(r"\D", "", match[0])
-        if not CARD_GROUPS.fullmatch(match[0]) or len(set(digits)) < 2:
-            continue
-        known = any(len(digits) in lengths for head, lengths in CARD_LENGTHS if head.match(digits))
-        named = nearest_before(text, match.start(), CARD_WORDS)
-        if known and luhn(digits) and not is_other_number(text, match.start(), named):
-            shown = f"card ending {digits[-4:]}"
-            yield Hit(match.start(), match.end(), "payment card", shown)
+        groups = [part.span() for part in GROUP.finditer(text, match.start(), match.end())]
+        for first, (start, _) in enumerate(groups):
+            for _, end in groups[first : first + MOST_GROUPS]:
+                number = re.sub(r"\D", "", text[start:end])
+                if _is_card(text[start:end], number):
+                    named = nearest_before(text, start, CARD_WORDS)
+                    if not is_other_number(text, start, named):
+                        yield Hit(start, end, "payment card", f"card ending {number[-4:]}")
+
+
+def _is_card(written: str, digits: str) -> bool:
+    if not CARD_GROUPS.fullmatch(written) or len(set(digits)) < 2:
+        return False
+    known = any(len(digits) in lengths for head, lengths in CARD_LENGTHS if head.match(digits))
+    return known and luhn(digits)
 
 
 def luhn(digits: str) -> bool:
@@ -133,8 +141,8 @@ def ibans(text: str) -> Iterator[Hit]:
     from stdnum import iban
 
     for match in IBAN.finditer(text):
-        for end in _ends_of_groups(match[0]):
-            number = re.sub(r"[ -]", "", match[0][:end]).upper()
+        for end in _ends_of_groups(match[1]):
+            number = re.sub(r"[ -]", "", match[1][:end]).upper()
             if len(number) in IBAN_LENGTHS and iban.is_valid(number, check_country=False):
                 shown = f"IBAN {number[:2]}… ending {number[-2:]}"
                 yield Hit(match.start(), match.start() + end, "bank account", shown)

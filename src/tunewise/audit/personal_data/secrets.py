@@ -68,7 +68,7 @@ def secrets(text: str) -> Iterator[Hit]:
 
 def _assigned(text: str) -> Iterator[Hit]:
     for match in ASSIGNED.finditer(text):
-        value = match["value"].rstrip(".!?)]}")
+        value = match["value"].rstrip(".:)]}")
         name = match["name"].lower()
         by_sign = ":" in match["verb"] or "=" in match["verb"]
         if NUMERIC.fullmatch(name):
