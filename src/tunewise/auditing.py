@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tunewise.audit.store import load_findings, values_of
 from tunewise.data.draft import draft
+from tunewise.data.sources import is_on_hub, sources
 from tunewise.errors import RunFolderError
 from tunewise.files import file_sha256, read_record, write_text
 from tunewise.fixes.document import Document, counts, read_document, write_document
@@ -74,7 +75,7 @@ def audited(subject: Path, progress: Progress, runs: Path | None = None) -> Iter
         all_findings(folder, task, given.task_folder, data, progress)
         seen = inspected(folder, task.task, *data)
         _page(folder, seen)
-        fixes = _fixes(folder, data[0], given.task_folder, progress)
+        fixes = _fixes(folder, data[0], task, given.task_folder, progress)
         yield Audited(subject, folder, seen, fixes)
 
 
@@ -90,14 +91,16 @@ class _Given:
 
 
 def _given(subject: Path, runs: Path | None) -> _Given:
-    """Return the task that the user wrote, or the one that `init` would draft for a file."""
+    """Return the task that the user wrote, or the one that `init` would draft for the rows."""
     task_folder = subject.absolute().parent
     if subject.suffix.lower() in TASK_SUFFIXES or subject.is_dir():
         task = load_task(subject)
         text = subject.read_text(encoding="utf-8-sig")
         path = (runs or task_folder / "runs") / task.task
         return _Given(task.task, text, task, task_folder, path)
-    drafted = draft(subject, task_folder)
+    if is_on_hub(str(subject), Path.cwd()):
+        task_folder = Path.cwd()
+    drafted = draft(str(subject), task_folder)
     path = (runs or Path("runs")) / f"{drafted.task}-audit"
     return _Given(drafted.task, drafted.text, None, task_folder, path)
 
@@ -106,8 +109,9 @@ def _refuse_others_audit(folder: RunFolder, data_file: Path) -> None:
     """Stop when the folder holds the audit of another file of the same name."""
     if not folder.about.exists() or not folder.task.exists():
         return
-    other = task_folder_of(folder) / load_task(folder.task).data.train
-    if other.resolve() != data_file.resolve():
+    train = load_task(folder.task).data.train
+    other = task_folder_of(folder) / train
+    if train != str(data_file) and other.resolve() != data_file.resolve():
         raise RunFolderError(
             f"the folder holds the audit of another file ({other})",
             where=str(folder.path),
@@ -132,7 +136,7 @@ def _page(folder: RunFolder, seen: Inspected) -> None:
 
 
 def _fixes(
-    folder: RunFolder, dataset: Dataset, task_folder: Path, progress: Progress
+    folder: RunFolder, dataset: Dataset, task: Task, task_folder: Path, progress: Progress
 ) -> Document | None:
     """Return what fixes.yaml says, made anew when the findings are others than it was made from.
 
@@ -143,15 +147,12 @@ def _fixes(
     old = read_document(folder.fixes)[0] if folder.fixes.exists() else None
     if old is not None and old.findings_sha256 == findings_sha256:
         return old if old.findings else None
-    sources = read_record(folder.sources, dict[str, str])
-    new = proposals(
-        load_findings(folder.findings),
-        findings_sha256,
-        dataset,
-        sources,
-        data_folder=task_folder,
-        fixes_folder=folder.path,
-    )
+    hashes = read_record(folder.sources, dict[str, str])
+    found = sources(task.data, task_folder, progress)
+    paths = {name: path for source in found.values() for name, path in source.files}
+    files = {name: (paths[name], sha256) for name, sha256 in hashes.items()}
+    findings = load_findings(folder.findings)
+    new = proposals(findings, findings_sha256, dataset, files, folder.path)
     if old is not None:
         new, carried = carried_over(new, old)
         before = counts(old)

@@ -126,6 +126,24 @@ def test_json_keeps_its_spelling_around_what_changes(write: Write) -> None:
     )
 
 
+def test_objects_under_keys_go_with_their_keys(write: Write) -> None:
+    source = '{\n "u1": {"text": "a", "label": "x"},\n "u2": {"text": "b"} ,\n "u3": {"text": "c"}}'
+    path = write("rows.json", source)
+    made = changed(path, {1: Change(values={"label": "y"}), 2: Change(delete=True)}).decode()
+    assert made == '{\n "u1": {"text": "a", "label": "y"},\n "u3": {"text": "c"}}'
+    inside = write("rows.json", f'{{"version": 1, "data": {source}}}')
+    made = changed(inside, {3: Change(delete=True)}).decode()
+    assert made.endswith('"u2": {"text": "b"}}}')
+
+
+def test_columns_of_numbered_cells_lose_the_cell_of_every_column(write: Write) -> None:
+    source = '{"text":{"0":"a","1":"b","2":"c"},"label":{"0":1,"1":2,"2":3}}'
+    path = write("rows.json", source)
+    changes = {2: Change(delete=True), 3: Change(values={"label": "7", "text": "é"})}
+    made = changed(path, changes).decode()
+    assert made == '{"text":{"0":"a","2":"é"},"label":{"0":1,"2":7}}'
+
+
 def test_jsonl_keeps_lines_blank_ones_and_line_ends(write: Write) -> None:
     source = (
         '\ufeff{"text": "a", "label": "x"}\r\n\n {"label" :"y", "text": "b\\nb"}\n'

@@ -52,16 +52,12 @@ def test_the_list_says_what_changed_and_why_without_personal_data(data: Path, fi
     login, copy, lines = (json.loads(line) for line in text.splitlines())
     assert login["old"] == "I can’t log in, write to [e-mail]"
     assert login["new"] == "I can't log in, write to [e-mail]"
-    assert (login["row"], login["new_row"], login["column"]) == (LOGIN, LOGIN, "text")
+    assert (login["row"], login["new_row"], login["part"]) == (LOGIN, LOGIN, "input")
     assert (copy["row"], copy["new_row"], copy["new"]) == (COPY, None, None)
     assert copy["reason"] == "a copy of tickets.csv:1"
     assert copy["checks"] == ["copies"]
     assert (lines["row"], lines["new_row"]) == (LINES, LINES - 1)
-    assert (lines["old"], lines["new"], lines["column"]) == (
-        "CARD_ARRIVAL",
-        "card_arrival",
-        "label",
-    )
+    assert (lines["old"], lines["new"], lines["part"]) == ("CARD_ARRIVAL", "card_arrival", "target")
 
 
 def test_the_run_folder_holds_no_personal_data_in_clear(fixes: Path) -> None:
@@ -148,7 +144,11 @@ def edited(fixes: Path, old: str, new: str) -> Path:
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        (f'row: "tickets.csv:{COPY}"', 'row: "tickets.csv:99"', "there is no row 99 to change"),
+        (
+            f'row: "tickets.csv:{COPY}"',
+            'row: "tickets.csv:99"',
+            "there is no row 99 in tickets.csv",
+        ),
         (f'row: "tickets.csv:{COPY}"', 'row: "tickets.csv:x"', "'tickets.csv:x' is no row"),
         (f'row: "tickets.csv:{COPY}"', 'row: "ticket.csv:3"', "Did you mean 'tickets.csv'?"),
         (
@@ -161,6 +161,11 @@ def edited(fixes: Path, old: str, new: str) -> Path:
             f'- row: "tickets.csv:{QUOTES}"\n    action: relabel\n    value: other\n'
             f'  - row: "tickets.csv:{LINES}"',
             f"the row tickets.csv:{QUOTES} would be relabelled in two ways, here and on line",
+        ),
+        (
+            f'row: "tickets.csv:{LINES}"',
+            'row: "tickets.csv:5"',
+            "the row tickets.csv:5 isn't the one that the fix was made for",
         ),
         ("can't log in, write to [e-mail]", "can't log in", "'hidden' stands below an edited"),
         ("    hidden: ", "    hidden: 1", "'hidden' isn't the one of the audit"),

@@ -82,10 +82,10 @@ def written(tmp_path: Path, old: str = "", new: str = "") -> Path:
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("    value: a", "    valeu: a", ":29: findings.0.fixes.0.valeu: there is no key"),
+        ("    value: a", "    valeu: a", ":30: findings.0.fixes.0.valeu: there is no key"),
         ("    value: a", "    valeu: a", "Did you mean 'value'?"),
         ("    decision: undecided", "    decision: acept", "Did you mean 'accept'?"),
-        ("    action: relabel", "    action: remove", ":28: findings.0.fixes.0.action"),
+        ("    action: relabel", "    action: remove", ":29: findings.0.fixes.0.action"),
         ("    value: a\n", "", "a value is needed to relabel the row"),
         ("    value: a", "    value: 3", "Put it in quotes: '3'"),
         ("    action: relabel", "    action: delete", "that is deleted can have no value"),

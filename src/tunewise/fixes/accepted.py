@@ -1,7 +1,6 @@
-"""A Document -> what is to become of each row of each file, or the contradiction in it.
+"""A Document -> the fixes that are accepted, with whole values, or the contradiction in them.
 
-Given a fixes.yaml and where its hidden values lie, gives back Changes by file and row with the
-fixes behind them; every fault has file and line. Knows nothing of data files' formats.
+Every fault has file and line. Knows nothing of data files.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ from pathlib import Path
 from ruamel.yaml.comments import CommentedMap
 
 from tunewise.audit.store import load_findings
-from tunewise.data.writers import Change
 from tunewise.errors import FixesFileError, did_you_mean
 from tunewise.files import file_sha256
 from tunewise.fixes.document import (
@@ -81,25 +79,6 @@ def accepted(path: Path, document: Document, tree: CommentedMap) -> list[Accepte
         found.append(Accepted(source, int(number), finding, fix, value, line))
     _refuse_contradictions(path, found)
     return found
-
-
-def changes(found: list[Accepted], columns: Mapping[str, str]) -> dict[str, dict[int, Change]]:
-    """Return what becomes of each row, by file; the same change asked for twice is one."""
-    rows: dict[str, dict[int, dict[str, str] | None]] = defaultdict(dict)
-    for one in found:
-        if one.value is None:
-            rows[one.source][one.row] = None
-        else:
-            texts = rows[one.source].setdefault(one.row, {})
-            if texts is not None:
-                texts[columns[one.fix.action]] = one.value
-    return {
-        source: {
-            number: Change(delete=True) if texts is None else Change(values=texts)
-            for number, texts in by_row.items()
-        }
-        for source, by_row in rows.items()
-    }
 
 
 def _refuse_contradictions(path: Path, found: list[Accepted]) -> None:

@@ -12,23 +12,25 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-from tunewise.data.cells import cell_text
+from tunewise.cache import cache_folder
 from tunewise.data.readers import read_table
 from tunewise.data.readers.text import reading
-from tunewise.data.writers import Change, refuse_unwritable, write_changed
+from tunewise.data.shapes import Shape
+from tunewise.data.writers import refuse_unwritable, write_changed
 from tunewise.errors import DataError
 from tunewise.files import disk_errors, file_sha256, put_new
-from tunewise.fixes.accepted import Accepted, accepted, changes
-from tunewise.fixes.changes import change_lines
+from tunewise.fixes.accepted import accepted
+from tunewise.fixes.changes import RowChange, change_lines, row_changes, shape_in, targets
 from tunewise.fixes.document import Decision, FileItem, counts, read_document
 from tunewise.records import Action
+from tunewise.task.settings import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,25 +85,38 @@ def apply(path: Path, out: Path | None = None) -> Applied:
     """
     document, tree = read_document(path)
     found = accepted(path, document, tree)
-    columns = {"rewrite": document.columns.input, "relabel": document.columns.target}
-    by_source = changes(found, columns)
-    files = [file for file in document.files if file.source in by_source]
-    paths = {file.source: (path.absolute().parent / file.path) for file in files}
+    with_changes = {one.source for one in found}
+    files = [file for file in document.files if file.source in with_changes]
+    paths = {file.source: _path_of(path, file) for file in document.files}
     for file in files:
-        _refuse_other(paths[file.source], file)
+        _refuse_other(paths[file.source], file, out)
+    if not files:
+        return Applied((), tuple(paths), counts(document))
+    first = paths[document.files[0].source]
+    shape = shape_in(document, read_table(first))
+    rows = {
+        file.source: row_changes(
+            path,
+            paths[file.source],
+            [one for one in found if one.source == file.source],
+            shape,
+            document.kind,
+        )
+        for file in files
+    }
     written = []
     for file in files:
-        mine = [one for one in found if one.source == file.source]
-        old = Path(os.path.normpath(paths[file.source]))
-        new = _written(old, out or old.parent, by_source[file.source], mine, columns)
-        if document.kind == "generation":  # every target is a text of its own
-            new = replace(new, new_labels=(), lost_labels=())
-        written.append(new)
+        old = paths[file.source]
+        written.append(_written(old, out or old.parent, rows[file.source], shape, document.kind))
     unchanged = tuple(file.source for file in document.files if file not in files)
     return Applied(tuple(written), unchanged, counts(document))
 
 
-def _refuse_other(path: Path, file: FileItem) -> None:
+def _path_of(fixes: Path, file: FileItem) -> Path:
+    return Path(os.path.normpath(fixes.absolute().parent / file.path))
+
+
+def _refuse_other(path: Path, file: FileItem, out: Path | None) -> None:
     """Stop when a data file isn't the one that was audited, or can't be written anew."""
     with reading(path):
         sha256 = file_sha256(path)
@@ -112,38 +127,40 @@ def _refuse_other(path: Path, file: FileItem) -> None:
             mend="Audit it again; decisions on rows that are still the same are kept.",
         )
     refuse_unwritable(path)
+    if out is None and path.is_relative_to(cache_folder()):
+        raise DataError(
+            "the rows come from the Hub, so there is no file of yours to stand beside",
+            where=file.source,
+            mend="Name a folder for the new file with --out.",
+        )
 
 
-def _written(
-    old: Path,
-    out: Path,
-    rows: Mapping[int, Change],
-    found: Sequence[Accepted],
-    columns: Mapping[str, str],
-) -> NewFile:
+def _written(old: Path, out: Path, rows: Sequence[RowChange], shape: Shape, kind: Kind) -> NewFile:
     """Write one new file and its list of changes under names that are free."""
     with _scratch(out, old) as scratch:
         made, listed = scratch / f"new{old.suffix}", scratch / "changes.jsonl"
-        write_changed(old, rows, made)
+        write_changed(old, {row.number: row.change for row in rows}, made)
         with listed.open("w", encoding="utf-8") as file:
-            for line in change_lines(old, found, columns):
+            for line in change_lines(rows):
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")
         for name in _names(old):
             new, list_of = out / f"{name}{old.suffix}", out / f"{name}.changes.jsonl"
             if _is_free(new, made) and put_new(listed, list_of) and put_new(made, new):
                 break
-    before, after = _targets(old, columns["relabel"]), _targets(new, columns["relabel"])
-    given = {one.value for one in found if one.fix.action == "relabel"}
-    actions = {(one.row, one.fix.action) for one in found}
+    before, after = targets(old, shape, kind), targets(new, shape, kind)
+    given = {one.value for row in rows for one in row.fixes if one.fix.action == "relabel"}
+    labels = kind == "classification"  # else every target is a text of its own
     return NewFile(
         old=old,
         new=new,
         changes=list_of,
         rows_before=before.total(),
         rows_after=after.total(),
-        rows_by_action=dict(Counter(action for _, action in actions)),
-        new_labels=tuple(sorted(label for label in given if label and not before[label])),
-        lost_labels=tuple(sorted(label for label in before if label and not after[label])),
+        rows_by_action=dict(
+            Counter(action for row in rows for action in {one.fix.action for one in row.fixes})
+        ),
+        new_labels=tuple(sorted(n for n in given if n and not before[n])) if labels else (),
+        lost_labels=tuple(sorted(n for n in before if n and not after[n])) if labels else (),
     )
 
 
@@ -185,13 +202,4 @@ def _refused(out: Path, error: OSError) -> DataError:
         f"no file can be written here ({error.strerror})",
         where=str(out),
         mend="Name another folder with --out.",
-    )
-
-
-def _targets(path: Path, column: str) -> Counter[str]:
-    """Count the rows of each target; labels are compared without white space at their ends."""
-    table = read_table(path)
-    at = table.columns.index(column)
-    return Counter(
-        (cell_text(row.values[at], table.place(row), column) or "").strip() for row in table.rows()
     )

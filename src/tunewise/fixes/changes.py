@@ -1,54 +1,165 @@
-"""The list of what a new data file changed and why: values masked and shortened, with hashes."""
+"""Accepted fixes of one file -> new cells row by row, and the list of what changed and why.
+
+The rows are read as the audit read them, so that a change lands where the text came from,
+whatever the shape of the rows. In the list, values are masked and shortened, with hashes.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tunewise.audit.masking import change_excerpts, excerpt
-from tunewise.data.cells import cell_text
-from tunewise.data.readers import read_table
+from tunewise.data.identity import content_hash
+from tunewise.data.readers import Row, Table, read_table
+from tunewise.data.shapes import Said, Shape, reader, shape_of
+from tunewise.data.shapes.formats import SPECS
+from tunewise.data.shapes.turns import Unusable
+from tunewise.data.shapes.written import Write, writer
+from tunewise.data.writers import Change
+from tunewise.errors import FixesFileError
 from tunewise.fixes.accepted import Accepted
+from tunewise.fixes.document import Document
+from tunewise.records import Action
+from tunewise.task.settings import DataSettings, Kind
 
 LONGEST = 200  # characters of a value that are shown
 
 
-def change_lines(
-    old: Path, found: Sequence[Accepted], columns: Mapping[str, str]
-) -> Iterator[dict[str, object]]:
-    """Give one line per change, in the order of rows.
+@dataclass(frozen=True, slots=True)
+class RowChange:
+    """What becomes of one row.
+
+    Attributes:
+        number: of the row.
+        said: what it says now.
+        change: of its cells.
+        fixes: behind it; the same change may have been asked for by several findings.
+    """
+
+    number: int
+    said: Said
+    change: Change
+    fixes: tuple[Accepted, ...]
+
+
+def shape_in(document: Document, table: Table) -> Shape:
+    """Return the shape that the audited rows had.
 
     Args:
+        document: says their format and columns.
+        table: the first of their files.
+    """
+    text: str | None = document.columns.input
+    target = document.columns.target
+    if document.format == "columns":
+        return Shape("columns", {"input": document.columns.input, "target": target}, ())
+    spec = SPECS[document.format]
+    if text == target and spec.input != spec.target:
+        text = None  # there is no such column; what is asked stands in the answers' turns
+    settings = DataSettings(
+        train=table.path.name, format=document.format, input=text, target=target
+    )
+    return shape_of(table, settings, document.kind)
+
+
+def row_changes(
+    path: Path, old: Path, found: Sequence[Accepted], shape: Shape, kind: Kind
+) -> list[RowChange]:
+    """Return the changes of a file's rows, in their order.
+
+    Args:
+        path: of the fixes.yaml, which faults name with the line.
         old: the data file.
-        found: the accepted fixes of its rows; the same change asked for twice is one line.
-        columns: that are changed, by action; of a deleted row the input is shown.
+        found: the accepted fixes of its rows.
+        shape: of the rows.
+        kind: of the task.
+
+    Raises:
+        FixesFileError: a row isn't there, isn't the one that the fix was made for, or its cells
+            can't be made to say what the fix wants.
     """
     by_row: dict[int, list[Accepted]] = defaultdict(list)
     for one in found:
         by_row[one.row].append(one)
     table = read_table(old)
-    at = {name: n for n, name in enumerate(table.columns)}
-    deleted = 0
+    read, write = reader(shape, table, kind), writer(shape, table, kind)
+    changes = []
     for row in table.rows():
-        actions = {one.fix.action: one for one in by_row.get(row.number, ())}
-        gone = "delete" in actions
-        deleted += gone
-        for action, one in actions.items():
-            column = columns.get(action, columns["rewrite"])
-            before = cell_text(row.values[at[column]], table.place(row), column) or ""
+        if row.number in by_row:
+            fixes, said = by_row.pop(row.number), read(row)
+            _refuse_another(path, said, fixes, kind)
+            changes.append(RowChange(row.number, said, _change(path, row, write, fixes), (*fixes,)))
+    if by_row:
+        beyond = by_row[min(by_row)][0]
+        raise FixesFileError(
+            f"there is no row {beyond.row:,} in {old.name}",
+            where=f"{path}:{beyond.line}: row",
+            mend="Name a row that is there, or reject the fix.",
+        )
+    return changes
+
+
+def _refuse_another(path: Path, said: Said, fixes: Sequence[Accepted], kind: Kind) -> None:
+    """Stop when a row isn't the one that was audited; a fix without an id means any row."""
+    target = said.target or ""
+    content = content_hash(said.input, target.strip() if kind == "classification" else target)
+    for one in fixes:
+        if one.fix.id and said.fault is None and one.fix.id.partition("-")[0] != content:
+            raise FixesFileError(
+                f"the row {one.fix.row} isn't the one that the fix was made for",
+                where=f"{path}:{one.line}: id",
+                mend="Put the row's number right, or delete the line 'id' if you mean this row.",
+            )
+
+
+def _change(path: Path, row: Row, write: Write, fixes: Sequence[Accepted]) -> Change:
+    by_action: dict[Action, Accepted] = {}
+    for one in fixes:
+        by_action.setdefault(one.fix.action, one)
+    if "delete" in by_action:
+        return Change(delete=True)
+    rewrite, relabel = by_action.get("rewrite"), by_action.get("relabel")
+    try:
+        return Change(values=write(row, rewrite and rewrite.value, relabel and relabel.value))
+    except Unusable as error:
+        raise FixesFileError(
+            f"the row {fixes[0].fix.row} can't be changed: it has {error.fault.what}",
+            where=f"{path}:{fixes[0].line}",
+            mend=error.fault.mend,
+        ) from error
+
+
+def change_lines(changes: Sequence[RowChange]) -> Iterator[dict[str, object]]:
+    """Give one line per change, in the order of rows; several findings with the same share it."""
+    deleted = 0
+    for row in changes:
+        deleted += row.change.delete
+        for action in dict.fromkeys(one.fix.action for one in row.fixes):
+            fixes = [one for one in row.fixes if one.fix.action == action]
+            before = row.said.target if action == "relabel" else row.said.input
             yield {
                 "row": row.number,
-                "new_row": None if gone else row.number - deleted,
+                "new_row": None if row.change.delete else row.number - deleted,
                 "action": action,
-                "column": None if gone else column,
-                **_values(before, one.value),
-                "checks": sorted(
-                    {o.finding.check for o in by_row[row.number] if o.fix.action == action}
-                ),
-                "reason": one.fix.reason or one.finding.reason,
+                "part": {"rewrite": "input", "relabel": "target"}.get(action),
+                **_values(before or "", fixes[0].value),
+                "checks": sorted({one.finding.check for one in fixes}),
+                "reason": fixes[0].fix.reason or fixes[0].finding.reason,
             }
+
+
+def targets(path: Path, shape: Shape, kind: Kind) -> Counter[str]:
+    """Count the rows of each target, and those that can't be used under ''.
+
+    Labels are taken without white space at their ends.
+    """
+    table = read_table(path)
+    read = reader(shape, table, kind)
+    return Counter((read(row).target or "").strip() for row in table.rows())
 
 
 def _values(before: str, after: str | None) -> dict[str, object]:

@@ -20,7 +20,7 @@ from tunewise.errors import FixesFileError
 from tunewise.files import write_text
 from tunewise.records import Action, Severity
 from tunewise.task.init import scalar
-from tunewise.task.settings import Strict
+from tunewise.task.settings import Format, Kind, Strict
 from tunewise.task.yaml_file import Form, read_yaml
 
 LONGEST_VALUE = 1_000  # characters of a new value; a longer one is shortened and `hidden`
@@ -94,13 +94,15 @@ class Document(Strict):
     Attributes:
         findings_sha256: of the list of findings that it was made from.
         kind: of the task.
+        format: of its rows.
         columns: that are changed.
         files: the data files, by the name that rows have before the colon.
         findings: worst first.
     """
 
     findings_sha256: str
-    kind: Literal["classification", "generation"]
+    kind: Kind
+    format: Format = "columns"
     columns: ColumnItems
     files: list[FileItem]
     findings: list[FindingItem]
@@ -162,7 +164,12 @@ def text_hash(text: str) -> str:
 def text_of(document: Document) -> str:
     """Return the file's text, with what a person needs to know to edit it."""
     lines = [HEAD, f"findings_sha256: {scalar(document.findings_sha256)}"]
-    lines += [f"kind: {document.kind}", "columns:", *_pairs(document.columns, "  ")]
+    lines += [
+        f"kind: {document.kind}",
+        f"format: {document.format}",
+        "columns:",
+        *_pairs(document.columns, "  "),
+    ]
     lines += ["files:"] if document.files else ["files: []"]
     for file in document.files:
         lines += _item(_pairs(file, "  "))

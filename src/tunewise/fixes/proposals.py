@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 from tunewise.audit.clusters import place
 from tunewise.audit.masking import change_excerpts, excerpt
@@ -26,6 +27,7 @@ from tunewise.fixes.document import (
     text_hash,
 )
 from tunewise.records import Dataset, Example, Finding, Fix
+from tunewise.task.settings import Format
 
 LONGEST = 100  # characters of a row's text that are shown
 
@@ -34,9 +36,7 @@ def proposals(
     findings: Sequence[Finding],
     findings_sha256: str,
     dataset: Dataset,
-    sources: Mapping[str, str],
-    *,
-    data_folder: Path,
+    files: Mapping[str, tuple[Path, str]],
     fixes_folder: Path,
 ) -> Document:
     """Return the document of all fixes that findings propose, none of them decided.
@@ -45,8 +45,7 @@ def proposals(
         findings: worst first, the fixes' values whole.
         findings_sha256: of the file that holds them.
         dataset: the rows.
-        sources: SHA-256 of each data file, by its name in the task.
-        data_folder: what those names are relative to.
+        files: path and SHA-256 of each data file, by the name that its rows are told under.
         fixes_folder: where the document is to stand; it names the files from there.
     """
     rows = {place(row): row for row in dataset.examples}
@@ -54,10 +53,11 @@ def proposals(
     return Document(
         findings_sha256=findings_sha256,
         kind="classification" if dataset.labels else "generation",
+        format=cast("Format", columns.get("format", "columns")),
         columns=ColumnItems(input=columns["input"], target=columns["target"]),
         files=[
-            FileItem(source=name, path=_path(data_folder / name, fixes_folder), sha256=sha256)
-            for name, sha256 in sources.items()
+            FileItem(source=name, path=_path(path, fixes_folder), sha256=sha256)
+            for name, (path, sha256) in files.items()
         ],
         findings=[
             FindingItem(

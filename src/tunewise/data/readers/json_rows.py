@@ -108,7 +108,7 @@ def _objects(path: Path, tree: Any) -> list[dict[str, Any]]:
         tree = tree["data"]
     shape = 'Write a list of objects, [{"text": ..., "label": ...}, ...], or {"data": [...]}.'
     if isinstance(tree, dict) and tree and all(isinstance(item, dict) for item in tree.values()):
-        return _by_number(tree) or _by_key(tree)
+        return by_number(tree) or _by_key(tree)
     if not isinstance(tree, list):
         kind = "an object" if isinstance(tree, dict) else KINDS.get(type(tree), "a number")
         raise DataError(f"the file is {kind}, not a list of objects", where=str(path), mend=shape)
@@ -137,7 +137,7 @@ def _key_names() -> Iterator[str]:
         yield f"key {n}"
 
 
-def _by_number(tree: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+def by_number(tree: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the rows of {column: {number: value}}, pandas' usual JSON; none if it isn't that."""
     first, *others = (list(cells) for cells in tree.values())
     if not all(key.isdecimal() for key in first) or any(first != other for other in others):

@@ -36,11 +36,11 @@ class Change:
 
     Attributes:
         delete: whether the row is left out.
-        values: new texts by column.
+        values: new cells by column: texts, or lists where the cell is nested.
     """
 
     delete: bool = False
-    values: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, object] = field(default_factory=dict)
 
 
 def refuse_unwritable(path: Path) -> None:
@@ -118,10 +118,11 @@ def _prove(path: Path, changes: Mapping[int, Change], new: Path) -> None:
         row, change = pair
         for n, name in enumerate(old.columns):  # a key that deleted objects alone had is gone
             now = found.values[at[name]] if name in at else None
-            if name in change.values:
-                same = cell_text(now, str(new), name) == change.values[name]
+            value = change.values.get(name)
+            if isinstance(value, str):
+                same = cell_text(now, str(new), name) == value
             else:
-                same = repr(now) == repr(row.values[n])
+                same = repr(now) == repr(row.values[n] if value is None else value)
             if not same:
                 raise _broken(new, f"row {found.number}, column '{name}' is another")
 

@@ -38,7 +38,7 @@ def _write(path: Path, changes: Mapping[int, Change], new: Path, delimiter: str)
             change = changes.get(row.number, Change())
             record, blank = _record(piece)
             if not change.delete:
-                at = {table.columns.index(name): text for name, text in change.values.items()}
+                at = {table.columns.index(name): str(text) for name, text in change.values.items()}
                 record = _changed(record, row, at, delimiter) if at else record
                 out.write(record)
             out.write(blank)

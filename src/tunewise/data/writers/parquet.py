@@ -10,7 +10,7 @@ import pyarrow
 import pyarrow.parquet
 
 from tunewise.data.writers import Change
-from tunewise.errors import DataError
+from tunewise.errors import DataError, one_line
 
 
 def write_parquet(path: Path, changes: Mapping[int, Change], new: Path) -> None:
@@ -47,12 +47,14 @@ def _changed(table: Any, changes: Mapping[int, Change], path: Path) -> Any:
     return table.filter(pyarrow.array(kept))
 
 
-def _typed(text: str, kind: Any, path: Path, column: str) -> Any:
+def _typed(value: object, kind: Any, path: Path, column: str) -> Any:
+    if not isinstance(value, str):
+        return value
     try:
-        return pyarrow.scalar(text).cast(kind).as_py()
+        return pyarrow.scalar(value).cast(kind).as_py()
     except (pyarrow.ArrowException, ValueError) as error:
         raise DataError(
-            f"'{text}' can't stand in column '{column}', whose type is {kind}",
+            f"'{one_line(value, 60)}' can't stand in column '{column}', whose type is {kind}",
             where=str(path),
             mend="Accept a value of that type, or reject the fix.",
         ) from error
