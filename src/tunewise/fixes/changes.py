@@ -117,14 +117,11 @@ def _refuse_another(path: Path, said: Said, fixes: Sequence[Accepted], kind: Kin
 
 
 def _change(path: Path, row: Row, write: Write, fixes: Sequence[Accepted]) -> Change:
-    by_action: dict[Action, Accepted] = {}
-    for one in fixes:
-        by_action.setdefault(one.fix.action, one)
-    if "delete" in by_action:
+    values: dict[Action, str | None] = {one.fix.action: one.value for one in fixes}
+    if "delete" in values:
         return Change(delete=True)
-    rewrite, relabel = by_action.get("rewrite"), by_action.get("relabel")
     try:
-        return Change(values=write(row, rewrite and rewrite.value, relabel and relabel.value))
+        return Change(values=write(row, values.get("rewrite"), values.get("relabel")))
     except Unusable as error:
         raise FixesFileError(
             f"the row {fixes[0].fix.row} can't be changed: it has {error.fault.what}",
