@@ -12,14 +12,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tunewise.audit.balance import balance
+from tunewise.audit.boilerplate import boilerplate
 from tunewise.audit.conflicts import conflicts
+from tunewise.audit.cut_off import cut_off
 from tunewise.audit.duplicates import duplicates
+from tunewise.audit.encoding import encoding
+from tunewise.audit.languages import languages
 from tunewise.audit.leakage import leakage
 from tunewise.audit.left_out import left_out
 from tunewise.audit.lengths import lengths
 from tunewise.audit.masking import masked
+from tunewise.audit.outliers import outliers
+from tunewise.audit.personal import personal
 from tunewise.audit.sides import Sides, sides
 from tunewise.audit.spellings import spellings
+from tunewise.audit.targets import targets
 from tunewise.audit.unseen import unseen
 from tunewise.progress import Progress, showing
 from tunewise.records import Dataset, Finding, Severity, Splits
@@ -33,10 +40,16 @@ QUICK: tuple[Check, ...] = (
     spellings,
     balance,
     duplicates,
+    personal,
+    targets,
+    cut_off,
+    encoding,
+    languages,
     lengths,
+    boilerplate,
     left_out,
 )
-DEEP: tuple[Check, ...] = ()
+DEEP: tuple[Check, ...] = (outliers,)
 ORDER: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
 
 
