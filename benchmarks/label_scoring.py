@@ -33,8 +33,7 @@ import numpy as np
 import torch
 from side_by_side import commit, timed
 
-from tunewise.candidates.prompt.conversation import Conversation, template_texts
-from tunewise.candidates.prompt.label_texts import label_texts
+from tunewise.candidates.prompt.conversation import Conversation
 from tunewise.engines.label_scoring import LabelScorer
 from tunewise.engines.naive_scoring import naive_scores
 from tunewise.engines.precision import fastest_dtype
@@ -42,6 +41,8 @@ from tunewise.files import write_json
 from tunewise.models.loading import load_causal, load_tokenizer
 from tunewise.models.resolve import resolve
 from tunewise.progress import Silent
+from tunewise.rendering.label_texts import label_texts
+from tunewise.rendering.wording import template_texts
 from tunewise.workspace.environment import environment
 
 GOAL = 15.0  # times the naive speed

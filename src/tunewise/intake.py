@@ -43,7 +43,7 @@ def nothing_left_of_a_false_start(path: Path) -> Iterator[None]:
     try:
         yield
     except TunewiseError:
-        done = {p.name for p in (path / "stages").glob("*.json") if ".begun." not in p.name}
+        done = {p.name for p in path.rglob("stages/*.json") if ".begun." not in p.name}
         if not known and done <= {"data.json", "audit.json"}:
             shutil.rmtree(path, ignore_errors=True)
             with contextlib.suppress(OSError):
@@ -60,15 +60,20 @@ def describe(folder: RunFolder, task_text: str) -> None:
         write_json(folder.environment, now)
 
 
-def read_rows(
-    folder: RunFolder, task: Task, task_folder: Path, progress: Progress
-) -> tuple[Dataset, Splits]:
-    """Return the rows and their sides, read and split unless that was done already."""
-    columns = sorted(
+def columns_asked(task: Task) -> list[str]:
+    """Return the columns that existing systems' answers are read from."""
+    return sorted(
         entry.settings.column  # type: ignore[attr-defined]
         for entry in named(task.candidates).values()
         if entry.kind == "existing" and entry.settings.column  # type: ignore[attr-defined]
     )
+
+
+def read_rows(
+    folder: RunFolder, task: Task, task_folder: Path, progress: Progress
+) -> tuple[Dataset, Splits]:
+    """Return the rows and their sides, read and split unless that was done already."""
+    columns = columns_asked(task)
 
     hashes = input_hashes(task.data, task_folder, progress)
 

@@ -13,21 +13,31 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from tunewise.curve.asked import Asked, chosen
+from tunewise.data.read import read_dataset
+from tunewise.data.split import split
 from tunewise.decision.decide import decided
 from tunewise.errors import TaskFileError
 from tunewise.files import (
     file_sha256,
+    plain,
     read_json,
     read_record,
     read_records,
     value_sha256,
     write_json,
 )
-from tunewise.intake import describe, nothing_left_of_a_false_start, quick_findings, read_rows
+from tunewise.intake import (
+    columns_asked,
+    describe,
+    nothing_left_of_a_false_start,
+    quick_findings,
+    read_rows,
+)
 from tunewise.models.resolve import resolve
 from tunewise.progress import Progress
-from tunewise.records import Finding, Prediction, Scorecard
-from tunewise.report.build import write_report
+from tunewise.records import Finding, Prediction, Scorecard, Splits
+from tunewise.report.build import write_curve_page, write_report
 from tunewise.task.load import load_task
 from tunewise.task.settings import Entry, Task, named
 from tunewise.trial import Trial, Work, models_of
@@ -70,13 +80,47 @@ def run(task_file: Path, progress: Progress, runs: Path | None = None) -> RunFol
                 one.answer("validation")
                 one.answer("test")
         _verdict(work, entries)
-        run_stage(
-            folder,
-            "report",
-            version=REPORT_VERSION,
-            inputs={"files": _report_inputs(folder, entries), "tunewise": __version__},
-            work=lambda: _report(folder),
+        _report_stage(folder, entries)
+    return folder
+
+
+def curve(task_file: Path, progress: Progress, asked: Asked, runs: Path | None = None) -> RunFolder:
+    """Draw a task's learning curves and return the run folder, with curve.json and curve.html.
+
+    A finished run's report shows them from then on; nothing else of the run is touched.
+
+    Args:
+        task_file: the task.yaml.
+        progress: where to say what goes on.
+        asked: what to draw.
+        runs: folder of run folders; left out, 'runs' beside the task file.
+
+    Raises:
+        TunewiseError: a child of it for whatever the user can mend.
+    """
+    task = load_task(task_file)
+    if task.kind == "generation":
+        raise TaskFileError(
+            "a learning curve needs labels, and the task is of kind 'generation'",
+            where=f"{task_file}: kind",
         )
+    chosen(task, asked.candidates)  # refused before anything is read
+    from tunewise.curve.draw import Field, learning_curves
+
+    task_folder = task_file.absolute().parent
+    path = (runs or task_folder / "runs") / task.task
+    with nothing_left_of_a_false_start(path), held(path):
+        folder = made(path, task.task, task_folder)
+        if not folder.task.exists():
+            describe(folder, task_file.read_text(encoding="utf-8-sig"))
+        dataset = read_dataset(task.data, task_folder, columns_asked(task), progress=progress)
+        splits = split(dataset, task.data, task.seed)
+        found = learning_curves(Field(dataset, splits, task, task_folder, folder, progress), asked)
+        if not folder.curve.exists() or read_json(folder.curve) != plain(found):
+            write_json(folder.curve, found)
+        write_curve_page(folder)
+        if record_of(folder, "report") and read_record(folder.splits, Splits) == splits:
+            _report_stage(folder, named(load_task(folder.task).candidates))
     return folder
 
 
@@ -156,6 +200,16 @@ def _decided(work: Work, files: dict[str, CandidateFolder], looks: int) -> list[
     return [work.folder.verdict]
 
 
+def _report_stage(folder: RunFolder, entries: dict[str, Entry]) -> None:
+    run_stage(
+        folder,
+        "report",
+        version=REPORT_VERSION,
+        inputs={"files": _report_inputs(folder, entries), "tunewise": __version__},
+        work=lambda: _report(folder),
+    )
+
+
 def _report_inputs(folder: RunFolder, entries: dict[str, Entry]) -> dict[str, str]:
     stages = [
         "data",
@@ -167,6 +221,8 @@ def _report_inputs(folder: RunFolder, entries: dict[str, Entry]) -> dict[str, st
     found = {name: record.fingerprint for name in stages if (record := record_of(folder, name))}
     for path in (folder.environment, folder.task, folder.looks):
         found[path.name] = file_sha256(path)
+    if folder.curve.exists():
+        found[folder.curve.name] = file_sha256(folder.curve)
     return found
 
 

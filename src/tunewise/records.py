@@ -291,3 +291,93 @@ class Verdict:
     comparisons: tuple[Comparison, ...]
     more_rows: int | None
     looks: int
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """One fit of a learning curve.
+
+    Attributes:
+        size: labelled rows that it was given, those that it chose on included.
+        draw: number of the draw that picked them; a draw's smaller sets lie in its larger ones.
+        fold: number of the rows that it was judged on; equal folds are equal rows.
+        judged, wrong: rows it was judged on, and those it got wrong.
+        seconds: to fit and to answer.
+    """
+
+    size: int
+    draw: int
+    fold: int
+    judged: int
+    wrong: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class CurveForecast:
+    """The error that the fitted law expects with `size` labelled rows."""
+
+    size: int
+    error: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class LearningCurve:
+    """How one candidate's error falls with the number of labelled rows.
+
+    Attributes:
+        floor, scale, exponent: of the law error(n) = floor + scale * n ** -exponent.
+        now: its error with all the rows there are.
+        gain: by how much the further rows would lower it.
+        line: the law from the smallest number of rows to all of them with the further ones.
+        rows_judged: different rows that some point was judged on.
+    """
+
+    candidate: str
+    kind: str
+    points: tuple[CurvePoint, ...]
+    floor: float
+    scale: float
+    exponent: float
+    now: Interval
+    gain: Interval
+    line: tuple[CurveForecast, ...]
+    rows_judged: int
+
+
+@dataclass(frozen=True, slots=True)
+class LabelNoise:
+    """What wrong labels cost.
+
+    Attributes:
+        rows: labelled rows whose labels were looked at.
+        found: how many of them look wrong.
+        share: of wrong labels among all, as estimated.
+        cost: points of accuracy that a probe gains when it learns without them.
+        judged: rows on which that was measured.
+    """
+
+    rows: int
+    found: int
+    share: float
+    cost: Interval
+    judged: int
+
+
+@dataclass(frozen=True, slots=True)
+class LearningCurves:
+    """What `tunewise curve` found.
+
+    Attributes:
+        rows: labelled rows there are to learn from and choose on.
+        more: further rows that the forecast is about.
+        how: the rows that judged, in words.
+        sentence: what it comes to.
+    """
+
+    rows: int
+    more: int
+    how: str
+    curves: tuple[LearningCurve, ...]
+    noise: LabelNoise | None
+    sentence: str

@@ -4,9 +4,10 @@ import copy
 
 import pytest
 
-from tunewise.candidates.prompt.conversation import Conversation, Shot, template_texts
+from tunewise.candidates.prompt.conversation import Conversation, Shot
 from tunewise.errors import DataError, ModelError
 from tunewise.models.loading import load_tokenizer
+from tunewise.rendering.wording import template_texts
 
 LABELS = ("card arrival", "card", "Card", "天気", "lost or stolen card", "card  arrival")
 CHATML = (
@@ -68,15 +69,17 @@ def talk(request, tokenizer):
 def test_prompt_and_label_are_the_tokens_of_the_text_in_one_piece(talk, text, shots):
     ids = talk.prompt_ids(text, shots)
     rendered = talk.rendered(text, shots)
-    lead, end = talk._around_answers()
+    lead, end = talk.chat.lead, talk.chat.end
     for label, label_ids in zip(LABELS, talk.label_ids, strict=True):
-        whole = talk.tokenizer(rendered + lead + label + end, add_special_tokens=False)["input_ids"]
+        whole = talk.chat.tokenizer(rendered + lead + label + end, add_special_tokens=False)[
+            "input_ids"
+        ]
         assert whole[: len(ids) + len(label_ids)] == ids + label_ids
 
 
 def test_label_tokens_say_the_label_and_then_the_end_of_turn(talk):
     for label, ids in zip(LABELS, talk.label_ids, strict=True):
-        said = talk.tokenizer.decode(ids)
+        said = talk.chat.tokenizer.decode(ids)
         assert said.strip().removesuffix("<|im_end|>").endswith(label), said
     assert len({tuple(ids) for ids in talk.label_ids}) == len(LABELS)
 
@@ -91,7 +94,7 @@ def test_prompts_hold_instruction_labels_shots_and_text_in_this_order(talk):
 
 @pytest.mark.parametrize("shots", [0, 2])
 def test_the_shared_part_holds_the_labels_and_nothing_of_a_row(talk, shots):
-    shared = talk.tokenizer.decode(talk.shared_ids(shots))
+    shared = talk.chat.tokenizer.decode(talk.shared_ids(shots))
     assert all(label in shared for label in LABELS)
     assert "Where" not in shared
     ids = talk.prompt_ids("Where is it?", SHOTS[:shots])

@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tunewise.candidates.prompt.choose import HEAT, chosen, rows_to_try
-from tunewise.candidates.prompt.label_texts import label_texts
 from tunewise.candidates.prompt.normalise import NORMALISATIONS, Normaliser, offsets_of
 from tunewise.candidates.prompt.scored import FILE, Scored
 from tunewise.candidates.prompt.shots import EMBEDDINGS, PoolRow, ShotPool, load_pool
 from tunewise.errors import RunFolderError
 from tunewise.records import Example
+from tunewise.rendering.label_texts import label_texts
 
 
 def example(number, target="a"):

@@ -22,11 +22,13 @@ from tunewise.audit.leakage import leakage
 from tunewise.audit.left_out import left_out
 from tunewise.audit.lengths import lengths
 from tunewise.audit.masking import masked
+from tunewise.audit.mislabelled import mislabelled
 from tunewise.audit.outliers import outliers
 from tunewise.audit.personal import personal
 from tunewise.audit.sides import Sides, sides
 from tunewise.audit.spellings import spellings
 from tunewise.audit.targets import targets
+from tunewise.audit.truncation import truncation
 from tunewise.audit.unseen import unseen
 from tunewise.progress import Progress, showing
 from tunewise.records import Dataset, Finding, Severity, Splits
@@ -49,7 +51,7 @@ QUICK: tuple[Check, ...] = (
     boilerplate,
     left_out,
 )
-DEEP: tuple[Check, ...] = (outliers,)
+DEEP: tuple[Check, ...] = (mislabelled, truncation, outliers)
 ORDER: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
 
 

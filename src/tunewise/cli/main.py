@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tunewise.cli import audit, init, predict, run, schema
+from tunewise.cli import audit, curve, init, predict, run, schema, show
 from tunewise.errors import TunewiseError, one_line
 from tunewise.version import __version__
 
@@ -25,7 +25,9 @@ app = typer.Typer(
 app.command("init")(init.init)
 app.command("run")(run.run)
 app.command("audit")(audit.audit)
+app.command("curve")(curve.curve)
 app.command("predict")(predict.predict)
+app.command("show")(show.show)
 app.command("schema")(schema.schema)
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 SAFELY = {"local_files_only": True, "trust_remote_code": False}
+NO_LENGTH = 10**9  # tokenizers that know no longest input say some huge number
+COUNT_FROM_PADDING = ("roberta", "xlm-roberta", "camembert")  # first position: padding's id + 1
 
 
 @contextmanager
@@ -79,6 +81,41 @@ def load_causal(folder: Path, dtype: torch.dtype | None = None) -> PreTrainedMod
     from transformers import AutoModelForCausalLM
 
     return _loaded(AutoModelForCausalLM, folder, dtype or torch.bfloat16)
+
+
+def context_length(folder: Path, tokenizer: PreTrainedTokenizerBase) -> int | None:
+    """Return how many tokens the model in a folder reads at most; None where nothing says so.
+
+    Raises:
+        ModelError: its config can't be read.
+    """
+    from transformers import AutoConfig
+
+    with _readable(folder, "config"), quiet_transformers():
+        config = AutoConfig.from_pretrained(str(folder), **SAFELY).get_text_config()
+    positions = getattr(config, "max_position_embeddings", None)
+    if positions and config.model_type in COUNT_FROM_PADDING:
+        positions -= config.pad_token_id + 1
+    longest = (positions, tokenizer.model_max_length)
+    known = [int(length) for length in longest if length and length < NO_LENGTH]
+    return min(known, default=None)
+
+
+def stop_ids(folder: Path) -> set[int]:
+    """Return the ids of the tokens at which the model in a folder stops writing.
+
+    Raises:
+        ModelError: its config can't be read.
+    """
+    from transformers import AutoConfig, GenerationConfig
+
+    with _readable(folder, "config"), quiet_transformers():
+        if (folder / "generation_config.json").exists():
+            found = GenerationConfig.from_pretrained(str(folder), local_files_only=True)
+        else:
+            found = AutoConfig.from_pretrained(str(folder), **SAFELY)
+    ids = found.eos_token_id
+    return set() if ids is None else {ids} if isinstance(ids, int) else {*ids}
 
 
 def _loaded(auto: Any, folder: Path, dtype: torch.dtype) -> PreTrainedModel:

@@ -18,6 +18,7 @@ from tunewise.records import (
     Example,
     Finding,
     Interval,
+    LearningCurves,
     Prediction,
     Scorecard,
     Split,
@@ -67,6 +68,7 @@ class Evidence:
     Attributes:
         judged: the candidates, the best on the verdict's metric first.
         stage_seconds: wall time of each stage on record, the report itself left out.
+        curves: the learning curves, None if none were drawn.
         judged_on: when the test rows were last looked at, as a date; None if not on record.
         audited: whether audit.html stands beside the report and is of these rows.
     """
@@ -81,6 +83,7 @@ class Evidence:
     stage_seconds: dict[str, float]
     judged_on: str | None
     audited: bool = False
+    curves: LearningCurves | None = None
 
     @cached_property
     def by_id(self) -> dict[str, Example]:
@@ -157,6 +160,7 @@ def gathered(folder: RunFolder, dataset: Dataset) -> Evidence:
         stage_seconds=_stage_seconds(folder),
         judged_on=_judged_on(folder.looks),
         audited=is_audited(folder),
+        curves=read_record(folder.curve, LearningCurves) if folder.curve.exists() else None,
     )
     _check(evidence, folder)
     return evidence

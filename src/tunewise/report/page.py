@@ -18,7 +18,7 @@ from markupsafe import Markup, escape
 
 from tunewise.audit.masking import excerpt
 from tunewise.records import Comparison, Finding, LabelFigures, LeftOut
-from tunewise.report import figures, plots, samples, text
+from tunewise.report import curve_plot, figures, plots, samples, text
 from tunewise.report.gather import SIDES, Evidence, Judged
 from tunewise.version import __version__
 
@@ -115,6 +115,7 @@ def page(evidence: Evidence) -> str:
             train_counts=sorted(((train[label], label) for label in labels), reverse=True),
             findings=_findings(evidence),
             left_out=_left_out(evidence.dataset.left_out),
+            curve=curve_plot.drawing(evidence.curves) if evidence.curves else None,
             settings={one.name: _settings(one) for one in evidence.judged},
             version=__version__,
         )

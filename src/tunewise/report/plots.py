@@ -117,10 +117,10 @@ def worth_drawing(judged: Sequence[Judged], metric: str) -> list[Judged]:
 def dot_plot(judged: Sequence[Judged], metric: str) -> DotPlot:
     """Return quality with 95% intervals, in the order given."""
     intervals = [one.figure(metric) for one in judged]
-    low, high, step = _share_axis(
+    low, high, step = share_axis(
         [i.low for i in intervals], [i.high for i in intervals], most_ticks=6
     )
-    place = _linear(low, high, LEFT, RIGHT)
+    place = linear(low, high, LEFT, RIGHT)
     rows = tuple(
         Whisker(
             one=one,
@@ -133,7 +133,7 @@ def dot_plot(judged: Sequence[Judged], metric: str) -> DotPlot:
         for n, (one, i) in enumerate(zip(judged, intervals, strict=True))
     )
     height = 30.0 + ROW * (len(judged) - 1) + 46.0
-    return DotPlot(metric, height, _share_ticks(low, high, step, place), rows)
+    return DotPlot(metric, height, share_ticks(low, high, step, place), rows)
 
 
 def scatter(judged: Sequence[Judged], metric: str, limit_seconds: float | None) -> Scatter | None:
@@ -150,10 +150,10 @@ def scatter(judged: Sequence[Judged], metric: str, limit_seconds: float | None) 
     left, top, right, bottom = FRAME
     times = [t for one in timed for t in (one.card.latency_p50, one.card.latency_p95) if t]
     first, last = _log_range([*times, *([limit_seconds] if limit_seconds else [])])
-    x = _logarithmic(first, last, left, right)
+    x = logarithmic(first, last, left, right)
     figures = [one.figure(metric) for one in timed]
-    low, high, step = _share_axis([i.low for i in figures], [i.high for i in figures], most_ticks=6)
-    y = _linear(low, high, bottom, top)
+    low, high, step = share_axis([i.low for i in figures], [i.high for i in figures], most_ticks=6)
+    y = linear(low, high, bottom, top)
     places = [
         (x(one.card.latency_p50 or 0), y(i.value)) for one, i in zip(timed, figures, strict=True)
     ]
@@ -175,7 +175,7 @@ def scatter(judged: Sequence[Judged], metric: str, limit_seconds: float | None) 
     return Scatter(
         metric=metric,
         x_ticks=_log_ticks(first, last, x),
-        y_ticks=_share_ticks(low, high, step, y),
+        y_ticks=share_ticks(low, high, step, y),
         points=points,
         limit=_limit(limit_seconds, x),
         absent=tuple(one.name for one in judged if not one.card.latency_p50),
@@ -235,16 +235,18 @@ def _bars(counts: Sequence[int], texts: Sequence[str]) -> tuple[Bar, ...]:
     )
 
 
-def _linear(low: float, high: float, start: float, end: float) -> Callable[[float], float]:
+def linear(low: float, high: float, start: float, end: float) -> Callable[[float], float]:
+    """Return where on a line from `start` to `end` a value lies."""
     return lambda value: start + (value - low) / (high - low) * (end - start)
 
 
-def _logarithmic(low: float, high: float, start: float, end: float) -> Callable[[float], float]:
-    inner = _linear(math.log10(low), math.log10(high), start, end)
+def logarithmic(low: float, high: float, start: float, end: float) -> Callable[[float], float]:
+    """Return where a value lies by its logarithm."""
+    inner = linear(math.log10(low), math.log10(high), start, end)
     return lambda value: inner(math.log10(value))
 
 
-def _share_axis(
+def share_axis(
     lows: Sequence[float], highs: Sequence[float], most_ticks: int
 ) -> tuple[float, float, float]:
     """Return the ends and the step of an axis of shares that holds all intervals."""
@@ -259,9 +261,10 @@ def _share_axis(
     return 0.0, 1.0, STEPS[-1]
 
 
-def _share_ticks(
+def share_ticks(
     low: float, high: float, step: float, place: Callable[[float], float]
 ) -> tuple[Tick, ...]:
+    """Return the marks of an axis of shares."""
     number = round((high - low) / step)
     return tuple(
         Tick(place(low + n * step), f"{100 * (low + n * step):.0f}%") for n in range(number + 1)

@@ -132,6 +132,21 @@ class RunFolder:
         return self.path / "README.md"
 
     @property
+    def curve(self) -> Path:
+        """The LearningCurves, if they were drawn."""
+        return self.path / "curve.json"
+
+    @property
+    def curve_page(self) -> Path:
+        """The learning curves for people."""
+        return self.path / "curve.html"
+
+    @property
+    def curve_work(self) -> Path:
+        """The points of the learning curves, and their stages."""
+        return self.path / "curve"
+
+    @property
     def stages(self) -> Path:
         """One record per finished stage."""
         return self.path / "stages"

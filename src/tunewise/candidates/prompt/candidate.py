@@ -15,8 +15,6 @@ import numpy as np
 from tunewise.candidates import Setup
 from tunewise.candidates.prompt.asking import Asker
 from tunewise.candidates.prompt.choose import chosen, rows_to_try
-from tunewise.candidates.prompt.conversation import template_texts
-from tunewise.candidates.prompt.label_texts import label_texts
 from tunewise.candidates.prompt.normalise import Normaliser
 from tunewise.candidates.prompt.settings_file import (
     SETTINGS,
@@ -33,6 +31,8 @@ from tunewise.files import write_json
 from tunewise.models.resolve import ModelFolder, resolve
 from tunewise.progress import Progress, Silent
 from tunewise.records import Example, Prediction
+from tunewise.rendering.label_texts import label_texts
+from tunewise.rendering.wording import template_texts
 from tunewise.task.settings import PromptSettings
 
 

@@ -10,19 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
-from typing import TYPE_CHECKING, Any
-
-import jinja2
+from typing import TYPE_CHECKING
 
 from tunewise.errors import DataError, ModelError, one_line
+from tunewise.records import Message
+from tunewise.rendering.chat import PROBES, Chat, common_beginning
+from tunewise.rendering.wording import system_text, user_text
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-TEMPLATES = ("system.jinja", "user.jinja")
-PROBES = ("Where is it?", "0 of 3 came, why", "ça marche: oui")  # unlike from the first character
-ANSWER = "Placeholder"  # stands where a label will, to see what a template puts around it
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +27,6 @@ class Shot:
 
     text: str
     label: str
-
-
-def template_texts() -> dict[str, str]:
-    """Return the package's templates by name."""
-    folder = resources.files(__package__) / "templates"
-    return {name: (folder / name).read_text(encoding="utf-8") for name in TEMPLATES}
 
 
 class Conversation:
@@ -63,30 +53,16 @@ class Conversation:
         instruction: str | None,
         templates: dict[str, str],
     ) -> None:
-        self.tokenizer = tokenizer
-        self.labels = tuple(labels)
-        if not tokenizer.chat_template:
+        self.chat = Chat(tokenizer)
+        if not self.chat.end:
             raise ModelError(
-                "the model has no chat template, so it wasn't tuned to follow instructions",
-                where=str(tokenizer.name_or_path),
-                mend="Choose an instruction-tuned model, often named '-Instruct' or '-it'.",
+                "neither the model's chat template nor its tokenizer says how an answer ends",
+                where=self.chat.place,
+                mend="Choose another instruction-tuned model.",
             )
-        added = tokenizer.added_tokens_decoder.values()
-        special = {str(token) for token in added if token.special} | {*tokenizer.all_special_tokens}
-        self._special = sorted(special, key=lambda token: (-len(token), token))
-        environment = jinja2.Environment(
-            undefined=jinja2.StrictUndefined,
-            keep_trailing_newline=False,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            autoescape=False,  # noqa: S701 - the result is a prompt, not a page
-        )
-        system, self._user = (environment.from_string(templates[name]) for name in TEMPLATES)
-        self._system = system.render(
-            instruction=self._defused(instruction) if instruction else None,
-            labels=[self._defused(label) for label in labels],
-        ).strip()
-        self._holds_system = self._takes_system_message()
+        self.labels = tuple(labels)
+        self._templates = templates
+        self._system = system_text(templates, instruction, labels)
         self._cut, self._tail, self.label_ids = self._labels_after_prompts()
 
     def prompt_ids(self, text: str, shots: Sequence[Shot] = ()) -> list[int]:
@@ -102,73 +78,38 @@ class Conversation:
         if ids[-self._cut :] != self._tail:
             raise ModelError(
                 "the chat template ends its prompts differently for different texts",
-                where=str(self.tokenizer.name_or_path),
+                where=self.chat.place,
             )
         return ids[: -self._cut]
 
     def rendered(self, text: str, shots: Sequence[Shot] = ()) -> str:
         """Return the prompt for one text as the model's template writes it."""
-        return self._render(self._messages(text, shots), answer_follows=True)
+        return self.chat.render(self._messages(text, shots), answer_follows=True)
 
     def shared_ids(self, shots: int) -> list[int]:
         """Return the tokens that all prompts with so many shots begin with."""
         prompts = [self.prompt_ids(probe, [Shot(probe, probe)] * shots) for probe in PROBES]
         return common_beginning(prompts)
 
-    def _messages(self, text: str, shots: Sequence[Shot]) -> list[dict[str, str]]:
+    def _messages(self, text: str, shots: Sequence[Shot]) -> list[Message]:
+        """Return the turns; the system's words stand before all shots, so that they are shared."""
         turns = [
-            {"role": role, "content": content}
+            message
             for shot in shots
-            for role, content in (
-                ("user", self._asked(shot.text)),
-                ("assistant", self._defused(shot.label)),
+            for message in (
+                Message("user", self._asked(shot.text)),
+                Message("assistant", shot.label),
             )
-        ] + [{"role": "user", "content": self._asked(text)}]
-        if self._holds_system:
-            return [{"role": "system", "content": self._system}, *turns]
-        first = {"role": "user", "content": f"{self._system}\n\n{turns[0]['content']}"}
-        return [first, *turns[1:]]
+        ] + [Message("user", self._asked(text))]
+        if self.chat.system == "first":
+            return [Message("system", self._system), *turns]
+        return [Message("user", f"{self._system}\n\n{turns[0].content}"), *turns[1:]]
 
     def _asked(self, text: str) -> str:
-        return self._user.render(text=self._defused(text))
-
-    def _defused(self, text: str) -> str:
-        """Return the text with a space in any special token, so that it can't end its turn."""
-        for token in self._special:
-            if len(token) > 1 and token in text:
-                text = text.replace(token, f"{token[0]} {token[1:]}")
-        return text
-
-    def _render(self, messages: list[dict[str, str]], *, answer_follows: bool) -> str:
-        try:
-            rendered = self.tokenizer.apply_chat_template(
-                messages,
-                tokenize=False,
-                add_generation_prompt=answer_follows,
-                enable_thinking=False,
-            )
-        except jinja2.TemplateError as error:
-            raise ModelError(
-                f"the model's chat template refuses the conversation ({one_line(str(error), 200)})",
-                where=str(self.tokenizer.name_or_path),
-                mend="Choose another instruction-tuned model.",
-            ) from error
-        return str(rendered)
+        return user_text(self._templates, text)
 
     def _ids(self, text: str) -> list[int]:
-        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
-
-    def _takes_system_message(self) -> bool:
-        """Whether the template writes a system message, and writes it before the first turn."""
-        self._holds_system = True
-        messages = self._messages(PROBES[0], [Shot(PROBES[1], ANSWER)])
-        try:
-            rendered: Any = self.tokenizer.apply_chat_template(
-                messages, tokenize=False, add_generation_prompt=True, enable_thinking=False
-            )
-        except jinja2.TemplateError:  # such as Gemma's, which has no system role
-            return False
-        return -1 < str(rendered).find(self._system) < str(rendered).find(PROBES[1])
+        return self.chat.ids([text])[0]
 
     def _labels_after_prompts(self) -> tuple[int, list[int], list[list[int]]]:
         """Return how many tokens every prompt gives up to the labels, which ones, and the labels.
@@ -177,13 +118,14 @@ class Conversation:
         Otherwise (a tokenizer that joins the prompt's last characters with an answer's first) the
         boundary moves to the left, and the labels' tokens begin there.
         """
-        lead, end = self._around_answers()
+        lead, end = self.chat.lead, self.chat.end
         end_ids = self._ids(end)
         found: list[tuple[int, list[int], list[list[int]]]] = []
         for probe in PROBES[:2]:
             prompt = self.rendered(probe)
             prompt_ids = self._ids(prompt)
-            wholes = [self._ids(prompt + lead + self._defused(text) + end) for text in self.labels]
+            texts = [self.chat.defused(label, answer=True) for label in self.labels]
+            wholes = self.chat.ids([prompt + lead + text + end for text in texts])
             kept = min(len(common_beginning([prompt_ids, whole])) for whole in wholes)
             for text, whole in zip(self.labels, wholes, strict=True):
                 if whole[-len(end_ids) :] != end_ids or len(whole) - len(end_ids) <= kept:
@@ -192,54 +134,11 @@ class Conversation:
                         " runs into the end of the answer",
                         mend="Rename it.",
                     )
-            beyond = len(end_ids) - self._end_of_turn(end_ids)
-            labels = [whole[kept : len(whole) - beyond] for whole in wholes]
-            found.append((len(prompt_ids) - kept, prompt_ids[kept:], labels))
+            found.append((len(prompt_ids) - kept, prompt_ids[kept:], [w[kept:] for w in wholes]))
         if found[0] != found[1]:
             raise ModelError(
                 "the model's tokenizer writes a label differently after different texts",
-                where=str(self.tokenizer.name_or_path),
+                where=self.chat.place,
                 mend="Choose another model.",
             )
         return found[0]
-
-    def _end_of_turn(self, end_ids: Sequence[int]) -> int:
-        """Return how many tokens end an answer: up to the first special one, else one."""
-        special = [self.tokenizer.decode([token]) in self._special for token in end_ids]
-        return special.index(True) + 1 if any(special) else 1
-
-    def _around_answers(self) -> tuple[str, str]:
-        """Return what the template writes between a prompt and the answer, and after the answer.
-
-        Templates that write nothing after an answer leave its end to the tokenizer's own token.
-        """
-        prompt = self.rendered(PROBES[0])
-        answered = self._render(
-            [*self._messages(PROBES[0], ()), {"role": "assistant", "content": ANSWER}],
-            answer_follows=False,
-        )
-        before, found, after = answered.rpartition(ANSWER)
-        if not found:
-            raise ModelError(
-                "the model's chat template doesn't write down answers",
-                where=str(self.tokenizer.name_or_path),
-                mend="Choose another instruction-tuned model.",
-            )
-        lead = before[len(prompt) :] if before.startswith(prompt) else ""
-        end = after if after.strip() else str(self.tokenizer.eos_token or "")
-        if not end:
-            raise ModelError(
-                "neither the model's chat template nor its tokenizer says how an answer ends",
-                where=str(self.tokenizer.name_or_path),
-                mend="Choose another instruction-tuned model.",
-            )
-        return lead, end
-
-
-def common_beginning(sequences: Sequence[Sequence[int]]) -> list[int]:
-    """Return the longest beginning that all sequences have."""
-    shortest = min(sequences, key=len)
-    for place, token in enumerate(shortest):
-        if any(sequence[place] != token for sequence in sequences):
-            return list(shortest[:place])
-    return list(shortest)

@@ -1,0 +1,100 @@
+"""An example in words: which messages a language model is given, and what it should answer.
+
+Given a task's kind, instruction and labels, gives back the messages of each example, the answer
+last. A prompted model is asked in the same words as a tuned one is trained on. Knows nothing of
+chat templates or tokens.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+
+import jinja2
+
+from tunewise.records import Example, Message
+from tunewise.rendering.label_texts import label_texts
+from tunewise.task.settings import Task
+
+TEMPLATES = ("system.jinja", "user.jinja")
+
+
+def template_texts() -> dict[str, str]:
+    """Return the package's templates of prompts by name."""
+    folder = resources.files(__package__) / "templates"
+    return {name: (folder / name).read_text(encoding="utf-8") for name in TEMPLATES}
+
+
+def system_text(templates: dict[str, str], instruction: str | None, labels: Sequence[str]) -> str:
+    """Return the instruction with the labels to choose from."""
+    written = _compiled(templates["system.jinja"]).render(instruction=instruction, labels=labels)
+    return str(written).strip()
+
+
+def user_text(templates: dict[str, str], text: str) -> str:
+    """Return an input as the user says it."""
+    return str(_compiled(templates["user.jinja"]).render(text=text))
+
+
+@functools.cache
+def _compiled(template: str) -> jinja2.Template:
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,  # noqa: S701 - the result is a prompt, not a page
+    )
+    return environment.from_string(template)
+
+
+@dataclass(frozen=True)
+class Wording:
+    """How a task's examples are said.
+
+    Attributes:
+        system: what stands before the question; None where nothing is to be said.
+        answers: how each label is written; empty where answers are free text.
+        templates: of prompts, by name.
+    """
+
+    system: str | None
+    answers: dict[str, str]
+    templates: dict[str, str]
+
+    def messages(self, example: Example) -> list[Message]:
+        """Return the turns of an example, its answer last.
+
+        A conversation is taken as it is, up to its last answer; the instruction is put before one
+        that brings no system message of its own.
+        """
+        if not example.messages:
+            turns = [
+                Message("user", user_text(self.templates, example.input)),
+                Message("assistant", self.answers.get(example.target, example.target)),
+            ]
+        else:
+            last = max(
+                (n for n, m in enumerate(example.messages) if m.role == "assistant"), default=-1
+            )
+            turns = list(example.messages[: last + 1])
+        if self.system is None or any(turn.role == "system" for turn in turns):
+            return turns
+        return [Message("system", self.system), *turns]
+
+
+def wording(task: Task, labels: Sequence[str]) -> Wording:
+    """Return how the examples of a task are said.
+
+    Args:
+        task: its kind and instruction.
+        labels: of the dataset; none for generation, where the instruction alone is said before.
+    """
+    templates = template_texts()
+    if task.kind == "generation" or not labels:
+        return Wording(task.instruction, {}, templates)
+    texts = label_texts(labels)
+    system = system_text(templates, task.instruction, texts)
+    return Wording(system, dict(zip(labels, texts, strict=True)), templates)
