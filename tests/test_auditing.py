@@ -281,7 +281,7 @@ def test_what_is_printed_fits_80_columns_and_says_what_to_do_next(data: Path) ->
     said = ended.stdout
     assert said.index("error  spelled  2 rows, 2 proposed changes") < said.index("warning  copies")
     assert "→ Keep one." in said
-    assert "I can’t log in, write to [e-mail]" in said
+    assert "I can’t log in, write to [EMAIL]" in said
     assert "Decide: tunewise audit --review\n" in said
     assert "Apply:  tunewise audit --apply runs/tickets/fixes.yaml\n" in said
 

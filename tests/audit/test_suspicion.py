@@ -18,7 +18,7 @@ from tunewise.audit.suspicion import (
 LABELS = 6
 
 
-def clouds(rows: int, seed: int, spread: float = 0.25) -> tuple[np.ndarray, np.ndarray]:
+def clouds(rows: int, seed: int, spread: float = 0.12) -> tuple[np.ndarray, np.ndarray]:
     """Return points of unit length around one centre per label, and their labels."""
     rng = np.random.default_rng(seed)
     centres = rng.normal(size=(LABELS, 24))
@@ -53,13 +53,14 @@ def test_flipped_labels_are_found_and_their_own_suggested(seed: int) -> None:
     assert ((judged.wrong >= 0.5) == flips).mean() > 0.95
 
 
-def test_labels_swapped_for_one_neighbour_are_found() -> None:
+def test_labels_swapped_for_one_neighbour_are_the_most_suspicious() -> None:
     X, true = clouds(1200, 3)
-    bad = (np.random.default_rng(0).random(1200) < 0.4) & (true == 2)
-    y = np.where(bad, 3, true)  # two fifths of one label all went to the same other
+    bad = (np.random.default_rng(0).random(1200) < 0.2) & (true == 2)
+    y = np.where(bad, 3, true)  # a fifth of one label all went to the same other
     found, _ = suspicion(X, y, LABELS, np.arange(1200) % 5, lambda: None)
-    assert ((found.wrong >= 0.5) & bad).sum() >= 0.9 * bad.sum()
-    assert ((found.wrong >= 0.5) & ~bad).sum() <= 0.1 * bad.sum()
+    worst = np.argsort(-found.wrong)[: bad.sum()]
+    assert bad[worst].mean() >= 0.9
+    assert (found.suggested[worst] == true[worst]).mean() >= 0.9
 
 
 def test_clean_labels_are_not_accused() -> None:
@@ -73,11 +74,22 @@ def test_nothing_is_said_of_labels_with_too_few_rows_elsewhere() -> None:
     X, y = clouds(300, 6)
     y = np.where(y == 0, 1, y)
     y[:LEAST_ROWS] = 0  # the label's only rows, in different folds
-    found, judge = suspicion(X, y, LABELS, np.arange(300) % 5, lambda: None)
+    found, _ = suspicion(X, y, LABELS, np.arange(300) % 5, lambda: None)
     assert not found.judged[:LEAST_ROWS].any()
     assert (found.wrong[:LEAST_ROWS] == 0).all()
     assert found.judged[LEAST_ROWS:].all()
-    assert not judge.of(X[:1], np.array([5 if (y == 5).sum() < 3 else 0])).judged.any()
+    y[0] = 1
+    _, judge = suspicion(X, y, LABELS, np.arange(300) % 5, lambda: None)
+    assert judge.of(X[:2], np.array([0, 1])).judged.tolist() == [False, True]
+
+
+def test_rows_whose_noise_is_their_own_are_judged_by_it() -> None:
+    X, y = clouds(900, 8)
+    _, judge = suspicion(X, y, LABELS, np.arange(900) % 5, lambda: None)
+    new, labels = clouds(300, 8)
+    wrong, flips = flipped(labels, 0.1, 4)
+    judged = judge.of(new, wrong)
+    assert ((judged.wrong >= 0.5) == flips).all(), "though the rows it learnt from are clean"
 
 
 def test_copies_in_one_fold_do_not_vouch_for_each_other() -> None:
@@ -119,6 +131,6 @@ def test_the_confident_joint_is_that_of_cleanlab(seed: int, labels: int) -> None
 def test_noise_is_a_chance_for_each_true_label(seed: int, labels: int, gone: int) -> None:
     answers, y = probabilities(seed, 40, labels)
     y = np.where(y == gone, 0, y)  # a label that no row was given
-    given_ = noise_of(answers, y).given
+    given_ = noise_of(confident_joint(answers, y)).given
     np.testing.assert_allclose(given_.sum(axis=0), 1)
     assert (given_ >= 0).all()

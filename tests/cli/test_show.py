@@ -200,7 +200,8 @@ def test_a_fitted_prompt_is_shown_with_its_shots(task, tmp_path, capsys):
     fit = json.loads(
         (tmp_path / "runs/cards/candidates" / name / "settings.json").read_text(encoding="utf-8")
     )
-    asked = [view(capsys, task, n, "--candidate", name) for n in range(1, len(ROWS) + 1)]
+    rows = [*range(1, len(ROWS) + 1), *(f"validation.csv:{n}" for n in range(1, 5))]
+    asked = [view(capsys, task, row, "--candidate", name) for row in rows]
     texts = [text_of(one["parts"][0], "read") for one in asked]
     assert fit["example"] in texts
     assert asked[0]["notes"] == ["As the run fitted it, with 2 training examples shown."]

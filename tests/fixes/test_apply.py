@@ -50,8 +50,8 @@ def test_the_list_says_what_changed_and_why_without_personal_data(data: Path, fi
     text = file.changes.read_text(encoding="utf-8")
     assert "ann@" not in text
     login, copy, lines = (json.loads(line) for line in text.splitlines())
-    assert login["old"] == "I can’t log in, write to [e-mail]"
-    assert login["new"] == "I can't log in, write to [e-mail]"
+    assert login["old"] == "I can’t log in, write to [EMAIL]"
+    assert login["new"] == "I can't log in, write to [EMAIL]"
     assert (login["row"], login["new_row"], login["part"]) == (LOGIN, LOGIN, "input")
     assert (copy["row"], copy["new_row"], copy["new"]) == (COPY, None, None)
     assert copy["reason"] == "a copy of tickets.csv:1"
@@ -66,7 +66,7 @@ def test_the_run_folder_holds_no_personal_data_in_clear(fixes: Path) -> None:
             assert "ann@example" not in path.read_text(encoding="utf-8"), path
     document, _ = decide(fixes, {}), None
     [fix] = [f for finding in document.findings for f in finding.fixes if f.action == "rewrite"]
-    assert fix.value == "I can't log in, write to [e-mail]"
+    assert fix.value == "I can't log in, write to [EMAIL]"
     assert fix.hidden
 
 
@@ -167,7 +167,7 @@ def edited(fixes: Path, old: str, new: str) -> Path:
             'row: "tickets.csv:5"',
             "the row tickets.csv:5 isn't the one that the fix was made for",
         ),
-        ("can't log in, write to [e-mail]", "can't log in", "'hidden' stands below an edited"),
+        ("can't log in, write to [EMAIL]", "can't log in", "'hidden' stands below an edited"),
         ("    hidden: ", "    hidden: 1", "'hidden' isn't the one of the audit"),
     ],
 )
@@ -191,7 +191,7 @@ def test_a_hidden_value_may_be_replaced_by_what_stands_there(data: Path, fixes: 
     hidden = next(line for line in text.splitlines() if "    hidden: " in line)
     edited(fixes, f"{hidden}\n", "")
     [file] = apply(fixes).files
-    assert '"I can\'t log in, write to [e-mail]",exchange_rate' in file.new.read_text(
+    assert '"I can\'t log in, write to [EMAIL]",exchange_rate' in file.new.read_text(
         encoding="utf-8"
     )
 

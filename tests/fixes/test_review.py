@@ -74,8 +74,8 @@ def test_the_row_its_change_and_its_neighbour_are_shown_masked(data: Path) -> No
     seen = sitting(data.parent, "s", "s", "s", "q")
     assert "beside it tickets.csv:1 (" in seen
     assert "a copy of tickets.csv:1" in seen
-    assert "now   I can’t log in, write to [e-mail]" in seen
-    assert "then  I can't log in, write to [e-mail]" in seen
+    assert "now   I can’t log in, write to [EMAIL]" in seen
+    assert "then  I can't log in, write to [EMAIL]" in seen
     assert "ann@" not in seen
     assert "as 'card_arrival'" in seen
     assert not [line for line in seen.splitlines() if len(line) > 80]

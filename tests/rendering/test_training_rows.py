@@ -79,7 +79,7 @@ def test_the_answer_and_its_end_are_supervised_and_nothing_of_the_prompt(name, s
     talk = chat(name)
     (row,) = rendered(talk, pair("Where is my card?", "lost or stolen"), system=system)
     (span,) = spans(row)
-    said_last = words(talk, span).replace(talk.lead, "", 1).replace(" </s>", "</s>")
+    said_last = words(talk, span).removeprefix(talk.lead).replace(" </s>", "</s>")
     assert said_last.strip() == f"lost or stolen{talk.end.strip()}"
     assert span[-1] == talk.end_id
     assert row.faults == ()

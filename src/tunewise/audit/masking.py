@@ -18,15 +18,25 @@ _LIKE_A_PHONE = re.compile(
     r"|(?<![\w.:/-])(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}(?![\w:/-])"  # North America
 )
 
+_LIKE_A_KEY = re.compile(
+    r"(?<![\w-])(?:sk|pk|rk)[-_](?:live[-_]|test[-_]|proj-|ant-)?[A-Za-z0-9_-]{16,}"
+    r"|\beyJ[\w-]{10,}\.[\w-]{10,}(?:\.[\w-]*)?"
+    r"|-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----.{0,4000}?(?:-----END [A-Z ]{0,30}KEY-----|\Z)",
+    re.DOTALL,
+)
+
 
 def masked(text: str) -> str:
     """Return `text` with each piece of personal data or secret as its kind.
 
     'Write to ann@example.org' becomes 'Write to [EMAIL]'; all else stays as it is, and what is
     masked already stays as it is too. Hides a little more than the audit counts: what only looks
-    like a phone number goes too. Takes time in proportion to the text, whatever it holds.
+    like a phone number or a key goes too. Takes time in proportion to the text, whatever it holds.
     """
-    return _LIKE_A_PHONE.sub("[PHONE]", personal_data.masked(text))
+    if text.isalpha():
+        return text
+    text = _LIKE_A_KEY.sub("[SECRET]", personal_data.masked(text))
+    return _LIKE_A_PHONE.sub("[PHONE]", text)
 
 
 def excerpt(text: str, most: int) -> str:

@@ -62,23 +62,28 @@ class Suspicion:
 
 @dataclass(frozen=True)
 class Judge:
-    """A probe and the noise it was fitted through, for rows that taught it nothing.
+    """A probe and the noise among the rows it was fitted on, for rows that taught it nothing.
 
     Attributes:
         C: inverse strength of its penalty, as chosen.
         logits: of embeddings [rows, hidden]: [rows, labels].
-        noise: how labels go wrong.
+        joint: [given, true], the confident joint of the rows it was fitted on.
         known: [labels], whether it has learnt enough of a label to judge it.
     """
 
     C: float
     logits: Callable[[Floats], Floats]
-    noise: Noise
+    joint: Floats
     known: Mask
 
     def of(self, X: Floats, y: Numbers) -> Suspicion:
-        """Return what is thought of the labels `y` of the embeddings `X`."""
-        return _suspicion(probabilities(self.logits(X)), y, self.noise, self.known[y])
+        """Return what is thought of the labels `y` of the embeddings `X`.
+
+        These rows tell of the noise as well: they may have been labelled by someone else.
+        """
+        answers = probabilities(self.logits(X))
+        noise = noise_of(self.joint + confident_joint(answers, y))
+        return _suspicion(answers, y, noise, self.known[y])
 
 
 def suspicion(
@@ -95,7 +100,7 @@ def suspicion(
         advance: called after each of `steps(folds)` pieces of work.
     """
     votes = _votes(X, y, labels, folds)
-    first = _suspicion(votes, y, noise_of(votes, y), _enough(y, labels, folds))
+    first = _suspicion(votes, y, noise_of(confident_joint(votes, y)), _enough(y, labels, folds))
     kept = first.wrong < 0.5
     if kept.mean() < 0.5:  # votes that find most labels wrong are no guide
         kept[:] = True
@@ -108,12 +113,12 @@ def suspicion(
         made = coefficients(X[learnt], y[learnt], labels, C)
         answers[judged] = probabilities(made.logits(X[judged]))
         advance()
-    noise = noise_of(answers, y)
-    found = _suspicion(answers, y, noise, _enough(y, labels, folds))
+    joint = confident_joint(answers, y)
+    found = _suspicion(answers, y, noise_of(joint), _enough(y, labels, folds))
     last = coefficients(X[kept], y[kept], labels, C)
     advance()
     known = np.bincount(y[kept], minlength=labels) >= LEAST_ROWS
-    return found, Judge(C, last.logits, noise, known)
+    return found, Judge(C, last.logits, joint, known)
 
 
 def steps(folds: Numbers) -> int:
@@ -150,15 +155,15 @@ def confident_joint(answers: Floats, y: Numbers) -> Floats:
     return scaled
 
 
-def noise_of(answers: Floats, y: Numbers) -> Noise:
-    """Return how labels go wrong by the confident joint.
+def noise_of(joint: Floats) -> Noise:
+    """Return how labels go wrong by a confident joint [given, true].
 
     Few rows of a label say little of its noise, so each label's noise is drawn towards the whole
-    data's: PRIOR_ROWS rows with its share of wrong labels, spread over all labels alike.
+    data's: PRIOR_ROWS rows with its share of wrong labels, spread over all labels alike. That
+    share is never nothing: one more row counts as wrong, and one more as right.
     """
-    joint = confident_joint(answers, y)
-    labels = len(joint)
-    share = 1 - np.trace(joint) / max(1.0, joint.sum())
+    labels, rows = len(joint), joint.sum()
+    share = (rows - np.trace(joint) + 1) / (rows + 2)
     usual = np.full((labels, labels), share / max(1, labels - 1))
     np.fill_diagonal(usual, 1 - share)
     return Noise((joint + PRIOR_ROWS * usual) / (joint.sum(axis=0) + PRIOR_ROWS))

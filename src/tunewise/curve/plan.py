@@ -15,13 +15,13 @@ from functools import cached_property
 from tunewise.data.folds import folds_of
 from tunewise.data.identity import lot, normalised
 from tunewise.errors import DataError
+from tunewise.evaluation.power_law import FEWEST_SIZES
 from tunewise.records import Dataset, Example, Splits
 from tunewise.task.settings import EncoderSettings, Entry, PromptSettings
 
 SIZES = (100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000)
 SMALL_SIZES = (10, 20, 50)  # where there are too few of the others
 WANTED_SIZES = 5
-FEWEST_SIZES = 4
 LAST_STEP = 1.3  # a size closer than this below all rows is left out
 FOLDS = 5  # one of them judges: a fifth of the rows
 PASSES = 12_500  # rows learnt, each pass counted, that all draws of one size may come to

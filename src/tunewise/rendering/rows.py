@@ -200,8 +200,10 @@ class Renderer:
             add("nothing-supervised", "its answer is empty")
         if tokens := self.chat.control.inside(answer, answer=True):
             add("control-token", f"its answer has the model's control token {tokens[0]}")
-        opened = max(0, start - OPENING)
-        if _bare(self.chat.defused(answer, answer=True)) not in _bare(closed[opened:]):
+        said = _bare(self.chat.defused(answer, answer=True))
+        opened = _bare(closed[max(0, start - OPENING) : start])
+        at = (opened + _bare(closed[start:])).rfind(said)
+        if said and (at < 0 or at + len(said) <= len(opened)):  # or in the prompt alone
             add("rewritten-answer", "the template doesn't write the answer as it is")
         return _Draft(messages, text, closed, [prompt], thinking, faults)
 
