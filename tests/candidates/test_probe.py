@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from tiny_encoders import LABELS, tickets, tiny_encoder
 
 from tunewise.candidates import Setup, candidate
-from tunewise.candidates.probe import coefficients, probabilities
+from tunewise.candidates.logistic import coefficients, probabilities
 from tunewise.errors import ModelError
 from tunewise.files import read_json
 from tunewise.progress import Silent
@@ -123,7 +123,7 @@ def test_probabilities_are_those_of_scikit_learn(present):
 
 
 def test_a_regression_that_stops_early_is_told_of(encoder, tmp_path, monkeypatch):
-    monkeypatch.setattr("tunewise.candidates.probe.MAX_ITER", 2)
+    monkeypatch.setattr("tunewise.candidates.logistic.MAX_ITER", 2)
     warnings = []
     progress = Silent()
     monkeypatch.setattr(progress, "warn", warnings.append)

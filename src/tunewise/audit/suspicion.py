@@ -16,7 +16,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from tunewise.candidates.probe import coefficients, probabilities
+from tunewise.candidates.logistic import coefficients, probabilities
 
 Floats: TypeAlias = npt.NDArray[np.floating]
 Numbers: TypeAlias = npt.NDArray[np.int64]

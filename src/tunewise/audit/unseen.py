@@ -27,7 +27,8 @@ def unseen(sides: Sides) -> list[Finding]:
                 check="unseen",
                 severity="warning",
                 reason=f"{len(found):,} of the {len(rows):,} {name} rows have a label that no"
-                f" training row has: {named}{more}. Candidates that learn get them wrong.",
+                f" training row has: {named}{more}. Of those labels candidates have names alone"
+                " to learn from, if that.",
                 mend="Label rows of them for training, or raise data.train_rows.",
                 rows=tuple(place(row) for row in found),
             )

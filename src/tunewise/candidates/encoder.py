@@ -16,10 +16,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from peft import LoraConfig, PeftModel, TaskType, get_peft_model
 
 from tunewise.candidates import Setup
+from tunewise.candidates.label_names import LabelNames, label_names
+from tunewise.engines.embeddings import Embedder
 from tunewise.engines.precision import fastest_dtype
 from tunewise.errors import ModelError, RunFolderError
 from tunewise.files import folder_written_whole, read_json, write_json
@@ -63,16 +66,18 @@ class Encoder:
                 mend="Use it under prompt, or name an encoder such as 'minilm-l6'.",
             )
         tokenizer, encoder = load_tokenizer(base.path), load_encoder(base.path)
+        names = self._label_names(train, base.path, progress)
+        texts = self._texts(train, names)
         arguments = effective(
             self.settings,
-            rows=len(train),
+            rows=len(texts.texts),
             parameters=encoder.num_parameters(),
             max_length=min(self.settings.max_length, longest_input(encoder, tokenizer)),
             bf16=computes_in_bf16(self.settings.bf16),
             seed=self.setup.seed,
         )
         job = Job(
-            train=self._texts(train),
+            train=texts,
             validation=self._texts(validation),
             labels=self.setup.labels,
             arguments=arguments,
@@ -85,7 +90,7 @@ class Encoder:
         kind = "model" if arguments.lora is None else "adapter"
         with folder_written_whole(folder / kind) as temporary:
             save_classifier(done.model, tokenizer, self.setup.labels, temporary)
-        self._write_records(folder, base, arguments, done)
+        self._write_records(folder, base, arguments, names, done)
         delete_checkpoints(folder)
         return self.load(folder)
 
@@ -123,12 +128,27 @@ class Encoder:
             )
         return load_encoder(base.path)
 
-    def _texts(self, examples: Sequence[Example]) -> Texts:
+    def _label_names(self, train: Sequence[Example], model: Path, progress: Progress) -> LabelNames:
+        def embedded(names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+            embedder = Embedder(model, self.settings.max_length)
+            return embedder.embed([e.input for e in train], progress), embedder.embed(names)
+
+        y = self._texts(train).labels
+        return label_names(self.settings.label_names, self.setup.labels, y, embedded)
+
+    def _texts(self, examples: Sequence[Example], names: LabelNames | None = None) -> Texts:
         index = {label: i for i, label in enumerate(self.setup.labels)}
-        return Texts([e.input for e in examples], [index[e.target] for e in examples])
+        rows = [(e.input, index[e.target]) for e in examples]
+        rows += names.examples if names else ()
+        return Texts([text for text, _ in rows], [label for _, label in rows])
 
     def _write_records(
-        self, folder: Path, base: ModelFolder, arguments: Arguments, done: Tuned
+        self,
+        folder: Path,
+        base: ModelFolder,
+        arguments: Arguments,
+        names: LabelNames,
+        done: Tuned,
     ) -> None:
         write_json(folder / "training.json", {"curve": done.curve})
         key = f"validation_{arguments.metric}"
@@ -142,6 +162,7 @@ class Encoder:
                     "licence": base.licence,
                     "fingerprint": base.fingerprint,
                 },
+                "label_names": names,
                 "training": asdict(arguments),
                 "chosen_epoch": done.chosen_epoch,
                 key: [entry[key] for entry in done.curve if key in entry],

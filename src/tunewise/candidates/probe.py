@@ -6,15 +6,15 @@ safetensors. Knows nothing of tests or verdicts.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tunewise.candidates import Setup
+from tunewise.candidates import Setup, logistic
+from tunewise.candidates.label_names import label_names, with_names
+from tunewise.candidates.logistic import Coefficients, coefficients, probabilities
 from tunewise.engines.embeddings import Embedder
 from tunewise.errors import ModelError
 from tunewise.files import read_json, write_json, written_whole
@@ -23,10 +23,6 @@ from tunewise.progress import Progress, Silent, showing
 from tunewise.records import Example, Prediction
 from tunewise.task.settings import ProbeSettings
 
-if TYPE_CHECKING:
-    from sklearn.linear_model import LogisticRegression
-
-MAX_ITER = 1000  # of lbfgs; unit-length embeddings need about 100
 COEFFICIENTS = "probe.safetensors"
 
 
@@ -37,28 +33,6 @@ class Tried:
     C: float
     validation_accuracy: float | None
     converged: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Coefficients:
-    """A fitted logistic regression.
-
-    Attributes:
-        C: it was fitted with.
-        weights: [labels, hidden], float32.
-        bias: [labels]; minus infinity for a label that had no training row.
-        converged: whether it stopped before the last iteration allowed.
-    """
-
-    C: float
-    weights: np.ndarray
-    bias: np.ndarray
-    converged: bool
-
-    def logits(self, X: np.ndarray) -> np.ndarray:
-        """Return the logits [rows, labels] of embeddings [rows, hidden]."""
-        found: np.ndarray = X @ self.weights.T + self.bias
-        return found
 
 
 class Probe:
@@ -83,21 +57,30 @@ class Probe:
         embedder = Embedder(model.path, self.settings.max_length)
         X, y = self._rows(embedder, train, progress)
         X_validation, wanted = self._rows(embedder, validation, progress)
+        names = label_names(
+            self.settings.label_names,
+            self.setup.labels,
+            y.tolist(),
+            lambda texts: (X, embedder.embed(texts)),
+        )
+        named = embedder.embed(names.texts) if names.used else None
         chosen: Coefficients | None = None
         best = 0.0
         tried: list[Tried] = []
         with showing(progress, "Fitting the probe", len(self.settings.C), "fits") as bar:
             for C in sorted(set(self.settings.C)):
-                made = coefficients(X, y, len(self.setup.labels), C)
+                made = coefficients(*with_names(X, y, named), len(self.setup.labels), C)
                 accuracy = _accuracy(made.logits(X_validation), wanted)
                 if not made.converged:
-                    progress.warn(f"the probe with C = {C:g} stopped at {MAX_ITER} iterations")
+                    progress.warn(
+                        f"the probe with C = {C:g} stopped at {logistic.MAX_ITER} iterations"
+                    )
                 if chosen is None or (accuracy or 0.0) > best:
                     chosen, best = made, accuracy or 0.0
                 tried.append(Tried(C, accuracy, made.converged))
                 bar.advance()
         assert chosen is not None
-        about = self._about(model, embedder, chosen, tried)
+        about = self._about(model, embedder, chosen, tried) | {"label_names": names}
         self._write(folder, chosen, about | {"rows": {"train": len(y), "validation": len(wanted)}})
         return self.load(folder)
 
@@ -197,47 +180,6 @@ class FittedProbe:
             )
             for example, ids, row in zip(examples, tokens, scores, strict=True)
         ]
-
-
-def coefficients(X: np.ndarray, y: np.ndarray, labels: int, C: float) -> Coefficients:
-    """Return a logistic regression fitted by scikit-learn.
-
-    Args:
-        X: embeddings [rows, hidden].
-        y: number of each row's label.
-        labels: how many there are; those without a row get a bias of minus infinity, so their
-            probability is 0.
-        C: inverse strength of the L2 penalty, as in scikit-learn.
-    """
-    weights = np.zeros((labels, X.shape[1]), dtype=np.float32)
-    bias = np.full(labels, -np.inf, dtype=np.float32)
-    present = np.unique(y)
-    if len(present) == 1:  # nothing to tell apart: that label always
-        bias[present] = 0.0
-        return Coefficients(C, weights, bias, converged=True)
-    model = _regression(X, y, C)
-    if len(present) == 2:  # scikit-learn then gives one row, the second label's
-        weights[present[1]], bias[present] = model.coef_[0], (0.0, model.intercept_[0])
-    else:
-        weights[present], bias[present] = model.coef_, model.intercept_
-    return Coefficients(C, weights, bias, converged=int(model.n_iter_.max()) < MAX_ITER)
-
-
-def _regression(X: np.ndarray, y: np.ndarray, C: float) -> LogisticRegression:
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # the caller looks at n_iter_
-        return LogisticRegression(C=C, max_iter=MAX_ITER).fit(X, y)
-
-
-def probabilities(logits: np.ndarray) -> np.ndarray:
-    """Return the softmax of logits [rows, labels] in float64, each row summing to 1."""
-    exact = logits.astype(np.float64)
-    raised = np.exp(exact - exact.max(axis=1, keepdims=True))
-    shares: np.ndarray = raised / raised.sum(axis=1, keepdims=True)
-    return shares
 
 
 def _accuracy(logits: np.ndarray, wanted: np.ndarray) -> float | None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from tunewise.audit.suspicion import Floats, Numbers, suspicion
-from tunewise.candidates.probe import coefficients
+from tunewise.candidates.logistic import coefficients
 from tunewise.curve.plan import FOLDS, Ground
 from tunewise.evaluation.compare import paired_difference
 from tunewise.records import Interval, LabelNoise

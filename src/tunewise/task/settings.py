@@ -126,6 +126,11 @@ class ProbeSettings(CandidateSettings):
         min_length=1,
         description="Inverse regularisation strengths to choose from on validation.",
     )
+    label_names: bool | Literal["auto"] = Field(
+        "auto",
+        description="Whether the name of each label counts as an example of it too; auto: where"
+        " rows are few and cross-validation on them says that it helps.",
+    )
     max_length: PositiveInt = Field(256, description="Tokens read of each text.")
 
 
@@ -155,6 +160,11 @@ class EncoderSettings(CandidateSettings):
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     warmup_ratio: Annotated[float, Field(ge=0, lt=1)] = 0.1
     max_length: PositiveInt = Field(256, description="Tokens read of each text.")
+    label_names: bool | Literal["auto"] = Field(
+        "auto",
+        description="Whether the name of each label counts as an example of it too; auto: where"
+        " rows are few and cross-validation on them says that it helps.",
+    )
     bf16: bool | Literal["auto"] = Field(
         "auto", description="Compute in bfloat16; auto measures which is faster here."
     )

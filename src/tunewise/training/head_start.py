@@ -60,6 +60,7 @@ def start_head(model: EncoderClassifier, states: Tensor, labels: Sequence[int]) 
     regression = LogisticRegression(C=C, max_iter=MOST_STEPS)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
         regression.fit(features / size, np.asarray(labels))
     weight, bias = regression.coef_ / size, regression.intercept_
     if len(regression.classes_) == 2:  # one row of figures stands for both classes
