@@ -32,7 +32,7 @@ from tunewise.workspace.stages import run_stage
 
 Hashes = Mapping[str, Sequence[str | None]]  # of each side's files
 
-DATA_VERSION = 3  # each rises when its stage would leave something else for the same inputs
+DATA_VERSION = 4  # each rises when its stage would leave something else for the same inputs
 AUDIT_VERSION = 2
 
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from tunewise.audit.masking import excerpt
+from tunewise.data.copies import asked, told
 from tunewise.data.identity import normalised
 from tunewise.data.near import near_copies, words_of
 from tunewise.errors import one_line
@@ -18,11 +19,16 @@ MOST_COMPARED = 200  # rows of one cluster among which a row's near copy is look
 Pair = tuple[Example, Example]
 
 
-def clusters(rows: Iterable[Example]) -> list[list[Example]]:
-    """Return the rows with equal normalised texts, two or more each, in the order of the first."""
-    found: dict[str, list[Example]] = defaultdict(list)
+def clusters(rows: Iterable[Example], *, told_alike: bool = False) -> list[list[Example]]:
+    """Return the rows that ask the same, two or more each, in the order of the first.
+
+    Args:
+        rows: of any side.
+        told_alike: whether only rows with the same system prompt belong together.
+    """
+    found: dict[tuple[str, str], list[Example]] = defaultdict(list)
     for row in rows:
-        found[normalised(row.input)].append(row)
+        found[normalised(asked(row)), told(row) if told_alike else ""].append(row)
     return [same for same in found.values() if len(same) > 1]
 
 
@@ -36,8 +42,8 @@ def near_pairs(
     Rows of a cluster may be near by a chain alone; here they are so themselves, and their texts
     aren't the same.
     """
-    words = {row.id: words_of(row.input) for row in (*cluster, *others[:MOST_COMPARED])}
-    texts = {row.id: normalised(row.input) for row in (*cluster, *others[:MOST_COMPARED])}
+    words = {row.id: words_of(asked(row)) for row in (*cluster, *others[:MOST_COMPARED])}
+    texts = {row.id: normalised(asked(row)) for row in (*cluster, *others[:MOST_COMPARED])}
     for row in cluster:
         for other in others[:MOST_COMPARED]:
             if (
@@ -67,7 +73,7 @@ def quoted(found: Sequence[Sequence[Example]], *, with_labels: bool = False) -> 
             place(row) + (f" as {_text(row.target)}" if with_labels else "") for row in same[:SHOWN]
         )
         more = f" and {len(same) - SHOWN:,} more" if len(same) > SHOWN else ""
-        words.append(f"{_text(same[0].input)} ({rows}{more})")
+        words.append(f"{_text(asked(same[0]))} ({rows}{more})")
     return _listed(words, len(found))
 
 
@@ -75,7 +81,7 @@ def quoted_pairs(found: Sequence[Pair], *, with_labels: bool = False) -> str:
     """Return the first pairs' texts in words: "'text' (a.csv:3) and 'texts' (a.csv:9)"."""
     words = [
         " and ".join(
-            f"{_text(row.input)} ({place(row)}"
+            f"{_text(asked(row))} ({place(row)}"
             + (f" as {_text(row.target)})" if with_labels else ")")
             for row in pair
         )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tunewise.audit.clusters import Pair, clusters, near_pairs, places, quoted, quoted_pairs
 from tunewise.audit.sides import Sides
-from tunewise.records import Finding
+from tunewise.data.copies import told
+from tunewise.records import Example, Finding
 
 
 def conflicts(sides: Sides) -> list[Finding]:
@@ -13,7 +14,11 @@ def conflicts(sides: Sides) -> list[Finding]:
 
 
 def _same(sides: Sides) -> list[Finding]:
-    found = [same for same in clusters(sides.used) if len({row.target for row in same}) > 1]
+    found = [
+        same
+        for same in clusters(sides.used, told_alike=True)
+        if len({row.target for row in same}) > 1
+    ]
     if not found:
         return []
     count = sum(len(same) for same in found)
@@ -36,7 +41,7 @@ def _near(sides: Sides) -> list[Finding]:
     found: dict[frozenset[str], Pair] = {}
     for cluster in sides.near:
         if len({row.target for row in cluster}) > 1:
-            for pair in near_pairs(cluster, cluster, lambda row, other: row.target != other.target):
+            for pair in near_pairs(cluster, cluster, _differ):
                 found.setdefault(frozenset(row.id for row in pair), pair)
     if not found:
         return []
@@ -55,3 +60,8 @@ def _near(sides: Sides) -> list[Finding]:
             rows=every,
         )
     ]
+
+
+def _differ(row: Example, other: Example) -> bool:
+    """Whether two rows are answered differently by the same system prompt."""
+    return row.target != other.target and told(row) == told(other)

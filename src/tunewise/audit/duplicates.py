@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from tunewise.audit.clusters import Pair, clusters, near_pairs, place, places, quoted, quoted_pairs
 from tunewise.audit.sides import Sides
+from tunewise.data.copies import told
 from tunewise.records import Example, Finding, Fix, Severity
 
 MANY = 0.01  # share of rows above which copies cost quality
@@ -21,7 +22,9 @@ def duplicates(sides: Sides) -> list[Finding]:
 
 
 def _copies(name: str, rows: Sequence[Example], sides: Sides) -> list[Finding]:
-    found = [same for same in clusters(rows) if len({row.target for row in same}) == 1]
+    found = [
+        same for same in clusters(rows, told_alike=True) if len({row.target for row in same}) == 1
+    ]
     if not found:
         return []
     extra = sum(len(same) - 1 for same in found)
@@ -47,7 +50,7 @@ def _near(name: str, rows: Sequence[Example], sides: Sides) -> list[Finding]:
     found: dict[frozenset[str], Pair] = {}
     for cluster in sides.near:
         here = [row for row in cluster if row.id in side]
-        for pair in near_pairs(here, here, lambda row, other: row.target == other.target):
+        for pair in near_pairs(here, here, _agree):
             found.setdefault(frozenset(row.id for row in pair), pair)
     if not found:
         return []
@@ -63,6 +66,11 @@ def _near(name: str, rows: Sequence[Example], sides: Sides) -> list[Finding]:
             rows=every,
         )
     ]
+
+
+def _agree(row: Example, other: Example) -> bool:
+    """Whether two rows are answered alike by the same system prompt."""
+    return row.target == other.target and told(row) == told(other)
 
 
 def _severity(extra: float, rows: Sequence[Example]) -> Severity:

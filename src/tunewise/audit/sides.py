@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from tunewise.data.copies import asked
 from tunewise.data.near import near_clusters
 from tunewise.progress import Progress
 from tunewise.records import Dataset, Example, Splits
@@ -41,7 +42,7 @@ class Sides:
     def near(self) -> list[list[Example]]:
         """Clusters of used rows whose texts are near copies, found once for all checks."""
         rows = self.used
-        return [[rows[at] for at in same] for same in near_clusters([row.input for row in rows])]
+        return [[rows[at] for at in same] for same in near_clusters(list(map(asked, rows)))]
 
     @property
     def target_word(self) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tunewise.data.copies import asked
 from tunewise.data.identity import lot, normalised
 from tunewise.records import Example
 
@@ -33,7 +34,7 @@ def _units(rows: Sequence[Example]) -> list[Key]:
             key = parent[key]
         return key
 
-    keys: list[Key] = [("text", normalised(row.input)) for row in rows]
+    keys: list[Key] = [("text", normalised(asked(row))) for row in rows]
     for row, text in zip(rows, keys, strict=True):
         if row.group is not None:
             one, other = sorted((root(text), root(("group", row.group))))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tunewise.data.copies import asked
 from tunewise.data.identity import normalised
 from tunewise.data.near import near_clusters
 from tunewise.records import Example
@@ -23,8 +24,8 @@ def atom_of(row: Example) -> Key:
 
 
 def text_of(row: Example) -> Key:
-    """Return the key of a row's text."""
-    return ("text", normalised(row.input))
+    """Return the key of what a row asks."""
+    return ("text", normalised(asked(row)))
 
 
 def units_of(rows: Sequence[Example]) -> dict[Key, Key]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from tunewise.audit.clusters import place
 from tunewise.audit.store import load_findings
+from tunewise.data.copies import asked
 from tunewise.data.identity import normalised
 from tunewise.files import read_json, read_record
 from tunewise.records import Dataset, Example, Finding, Severity, Split, Splits
@@ -100,9 +101,9 @@ def neighbours(seen: Inspected, finding: Finding, row: str) -> list[Example]:
         place for fix in finding.fixes if fix.row == row for place in named.findall(fix.reason)
     ]
     if row in seen.rows:
-        text = normalised(seen.rows[row].input)
+        text = normalised(asked(seen.rows[row]))
         alike = (place for place in finding.rows if place in seen.rows)
-        places += [place for place in alike if normalised(seen.rows[place].input) == text]
+        places += [place for place in alike if normalised(asked(seen.rows[place])) == text]
     return [
         seen.rows[place] for place in dict.fromkeys(places) if place in seen.rows and place != row
     ]

@@ -1,0 +1,26 @@
+"""What of a row counts when rows are compared: what was asked, not how the model was told to be.
+
+In a conversation the system's turns are left out: where all rows share a long one, they would all
+be near copies of one another. It hangs on the row alone, so what is decided by it stays decided
+when rows are added.
+"""
+
+from __future__ import annotations
+
+from tunewise.records import Example, Message
+
+
+def asked(row: Example) -> str:
+    """Return the text that is compared: of a conversation, what was said before its last answer."""
+    said = "\n\n".join(turn.content for turn in _before(row) if turn.role != "system")
+    return said if said.strip() else row.input
+
+
+def told(row: Example) -> str:
+    """Return what the system says in a conversation; empty elsewhere."""
+    return "\n\n".join(turn.content for turn in _before(row) if turn.role == "system")
+
+
+def _before(row: Example) -> tuple[Message, ...]:
+    last = max((n for n, turn in enumerate(row.messages) if turn.role == "assistant"), default=0)
+    return row.messages[:last]
