@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import pytest
+
+if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):  # before anything imports torch
+    threads = max(1, (os.cpu_count() or 1) // int(workers))
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+):  # a job in the background; children inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 from tunewise.models.resolve import ModelFolder, resolve
 from tunewise.progress import Silent
