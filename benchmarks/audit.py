@@ -12,8 +12,8 @@ in a file of their own. Into the training file go, none of them on a row that ha
 
 Then `tunewise audit` itself is carried out on the files, all checks. Recall is the share of planted
 rows that a finding of the right kind lists. Precision is the share of listed rows that are planted
-or the original of one that is. Rows whose labels conflict count for neither in wrong labels: their
-label is wrong as well.
+or the original of one that is; a wrong label on a row with a natural near copy is a conflict too.
+Rows whose labels conflict count for neither in wrong labels: their label is wrong as well.
 
 The facts of the original data are looked for too: BANKING77's exact copies and the test rows whose
 text stands in train, and the junk references of legal-summaries ('hi.' and an e-mail address).
@@ -47,6 +47,7 @@ from side_by_side import commit, timed
 
 from tunewise.audit.personal_data import found as personal_hits
 from tunewise.auditing import audited
+from tunewise.data.near import are_near
 from tunewise.files import write_json
 from tunewise.progress import Silent
 from tunewise.report.inspected import Inspected
@@ -252,6 +253,11 @@ def judged(one: Planted, show: bool) -> list[Figures]:
             right = listed & due
         elif defect in ("near copies", "leaks", "conflicts"):
             right = {at for at in listed if place[at].origin in related}
+            if defect == "conflicts":  # a wrong label on a natural near copy is one as well
+                wrong = [row.text for row in one.train if row.defect == "wrong labels"]
+                right |= {
+                    at for at in listed - right if any(are_near(place[at].text, t) for t in wrong)
+                }
         else:
             right = listed & due
         lost = [place[at].detail for at in due - listed]

@@ -7,7 +7,8 @@ from functools import cached_property
 from pathlib import Path
 
 from tunewise.data.copies import asked
-from tunewise.data.near import near_clusters
+from tunewise.data.identity import normalised
+from tunewise.data.near import near_texts
 from tunewise.progress import Progress
 from tunewise.records import Dataset, Example, Splits
 from tunewise.task.settings import Task
@@ -41,15 +42,18 @@ class Sides:
     @cached_property
     def near(self) -> list[list[Example]]:
         """Clusters of used rows whose texts are near copies, found once for all checks."""
-        rows = self.used
-        return [[rows[at] for at in same] for same in near_clusters(list(map(asked, rows)))]
+        rows: dict[str, list[int]] = {}
+        for at, row in enumerate(self.used):
+            rows.setdefault(normalised(asked(row)), []).append(at)
+        found = [sorted(at for text in same for at in rows[text]) for same in near_texts(rows)]
+        return [[self.used[at] for at in same] for same in sorted(found)]
 
     @property
     def target_word(self) -> str:
         """What a target is called here."""
         return "label" if self.dataset.labels else "answer"
 
-    @property
+    @cached_property
     def used(self) -> tuple[Example, ...]:
         """All rows on any side."""
         return self.learning + self.test

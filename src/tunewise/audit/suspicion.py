@@ -28,6 +28,7 @@ STRENGTHS = (3.0, 10.0, 30.0, 100.0)  # of the probe, to choose C from
 TRIED_ON = 4000  # rows, at most, that the choice of C learns from; half as many judge it
 PRIOR_ROWS = 10.0  # weight of 'noise falls on all labels alike' in a label's noise
 LEAST_ROWS = 3  # of a label in the other folds; with fewer nothing is said of a row
+MAX_ITER = 100  # of the solver: enough to rank rows, where labels say little of texts too
 CHUNK = 1000  # rows compared with all others at a time
 
 
@@ -110,12 +111,12 @@ def suspicion(
     answers = np.zeros((len(y), labels))
     for fold in np.unique(folds):
         learnt, judged = kept & (folds != fold), folds == fold
-        made = coefficients(X[learnt], y[learnt], labels, C)
+        made = coefficients(X[learnt], y[learnt], labels, C, MAX_ITER)
         answers[judged] = probabilities(made.logits(X[judged]))
         advance()
     joint = confident_joint(answers, y)
     found = _suspicion(answers, y, noise_of(joint), _enough(y, labels, folds))
-    last = coefficients(X[kept], y[kept], labels, C)
+    last = coefficients(X[kept], y[kept], labels, C, MAX_ITER)
     advance()
     known = np.bincount(y[kept], minlength=labels) >= LEAST_ROWS
     return found, Judge(C, last.logits, joint, known)
@@ -180,7 +181,8 @@ def strength(X: Floats, y: Numbers, labels: int, folds: Numbers, kept: Mask) -> 
     judged = np.flatnonzero(first)[: TRIED_ON // 2]
 
     def loss(C: float) -> float:
-        answers = probabilities(coefficients(X[learnt], y[learnt], labels, C).logits(X[judged]))
+        made = coefficients(X[learnt], y[learnt], labels, C, MAX_ITER)
+        answers = probabilities(made.logits(X[judged]))
         own = answers[np.arange(len(judged)), y[judged]]
         return float(-np.log(np.maximum(own, 1e-6)).mean())
 

@@ -21,6 +21,7 @@ from tunewise.records import Example, Finding
 from tunewise.rendering.chat import chat_to_train
 from tunewise.rendering.faults import Fault, faults_of
 from tunewise.rendering.lengths import MARGIN, Counts, row_lengths, token_counts
+from tunewise.rendering.pieces import keeps_words
 from tunewise.rendering.rows import Renderer
 from tunewise.rendering.wording import wording
 from tunewise.task.settings import EncoderSettings, ProbeSettings, PromptSettings, named
@@ -122,7 +123,8 @@ def _of_encoder(
     most = min(max_length, context_length(model.path, tokenizer) or max_length)
     rows = sides.used
     texts = [row.input for row in rows]
-    chosen = _worth_counting([_bound(text) for text in texts], most)
+    words = keeps_words(tokenizer)
+    chosen = _worth_counting([_bound(text, spaces=not words) for text in texts], most)
     counts = token_counts(tokenizer, [texts[n] for n in chosen], special=True)
     lengths = _lengths(rows, chosen, counts)
     cut = [
@@ -204,9 +206,16 @@ def _longest(cut: list[tuple[Example, int]]) -> str:
     return ", ".join(f"{place(row)} ({count:,} tokens)" for row, count in first)
 
 
-def _bound(text: str) -> int:
-    """Return a number of tokens that no tokenizer exceeds for this text."""
-    return len(text) if text.isascii() else WORST * len(text.encode(errors="surrogatepass"))
+def _bound(text: str, *, spaces: bool = True) -> int:
+    """Return a number of tokens that no tokenizer exceeds for this text.
+
+    Args:
+        text: to be read.
+        spaces: whether a space may be a token, as it can't be in a vocabulary of words.
+    """
+    if text.isascii():
+        return len(text) - (0 if spaces else text.count(" "))
+    return WORST * len(text.encode(errors="surrogatepass"))
 
 
 def _worth_counting(bounds: Sequence[int], limit: int) -> list[int]:

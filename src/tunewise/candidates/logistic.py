@@ -40,7 +40,9 @@ class Coefficients:
         return found
 
 
-def coefficients(X: np.ndarray, y: np.ndarray, labels: int, C: float) -> Coefficients:
+def coefficients(
+    X: np.ndarray, y: np.ndarray, labels: int, C: float, max_iter: int | None = None
+) -> Coefficients:
     """Return a logistic regression fitted by scikit-learn.
 
     Args:
@@ -49,6 +51,7 @@ def coefficients(X: np.ndarray, y: np.ndarray, labels: int, C: float) -> Coeffic
         labels: how many there are; those without a row get a bias of minus infinity, so their
             probability is 0.
         C: inverse strength of the L2 penalty, as in scikit-learn.
+        max_iter: of the solver; left out, MAX_ITER.
     """
     weights = np.zeros((labels, X.shape[1]), dtype=np.float32)
     bias = np.full(labels, -np.inf, dtype=np.float32)
@@ -56,22 +59,23 @@ def coefficients(X: np.ndarray, y: np.ndarray, labels: int, C: float) -> Coeffic
     if len(present) == 1:  # nothing to tell apart: that label always
         bias[present] = 0.0
         return Coefficients(C, weights, bias, converged=True)
-    model = _regression(X, y, C)
+    most = max_iter or MAX_ITER
+    model = _regression(X, y, C, most)
     if len(present) == 2:  # scikit-learn then gives one row, the second label's
         weights[present[1]], bias[present] = model.coef_[0], (0.0, model.intercept_[0])
     else:
         weights[present], bias[present] = model.coef_, model.intercept_
-    return Coefficients(C, weights, bias, converged=int(model.n_iter_.max()) < MAX_ITER)
+    return Coefficients(C, weights, bias, converged=int(model.n_iter_.max()) < most)
 
 
-def _regression(X: np.ndarray, y: np.ndarray, C: float) -> LogisticRegression:
+def _regression(X: np.ndarray, y: np.ndarray, C: float, max_iter: int) -> LogisticRegression:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the caller looks at n_iter_
         warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
-        return LogisticRegression(C=C, max_iter=MAX_ITER).fit(X, y)
+        return LogisticRegression(C=C, max_iter=max_iter).fit(X, y)
 
 
 def probabilities(logits: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from tunewise.data.copies import asked
 from tunewise.data.identity import normalised
-from tunewise.data.near import near_clusters
+from tunewise.data.near import near_texts
 from tunewise.records import Example
 
 Key = tuple[str, str]  # of an atom: ("group", its value) or ("text", normalised)
@@ -41,8 +41,7 @@ def units_of(rows: Sequence[Example]) -> dict[Key, Key]:
 
     for row in rows:
         parent[root(atom_of(row))] = root(text_of(row))
-    keys = list(dict.fromkeys(map(text_of, rows)))
-    for same in near_clusters([text for _, text in keys]):
-        for place in same[1:]:
-            parent[root(keys[place])] = root(keys[same[0]])
+    for same in near_texts(text for _, text in map(text_of, rows)):
+        for text in same[1:]:
+            parent[root(("text", text))] = root(("text", same[0]))
     return {key: root(key) for key in list(parent)}

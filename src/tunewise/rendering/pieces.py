@@ -75,7 +75,7 @@ def encoder_pieces(tokenizer: PreTrainedTokenizerBase, text: str, max_length: in
         text, truncation=False, padding=False, return_special_tokens_mask=True, verbose=False
     )
     ids, special = list(whole["input_ids"]), list(whole["special_tokens_mask"])
-    if _keeps_words(tokenizer):
+    if keeps_words(tokenizer):
         texts = _words(tokenizer, ids)
     else:
         texts = _texts(tokenizer, text, ids, special=True)
@@ -125,7 +125,7 @@ def _joined(
     return found
 
 
-def _keeps_words(tokenizer: PreTrainedTokenizerBase) -> bool:
+def keeps_words(tokenizer: PreTrainedTokenizerBase) -> bool:
     """Whether the tokenizer writes words that go on with '##', as BERT's does."""
     decoder = getattr(getattr(tokenizer, "backend_tokenizer", None), "decoder", None)
     return type(decoder).__name__ == "WordPiece"
