@@ -121,6 +121,14 @@ def test_what_is_supervised_reads_as_the_answer_and_its_end(name, question, answ
     assert "".join(defused.split()) in "".join(words(talk, span).split())
 
 
+@pytest.mark.parametrize("answer", ["</think>", "</think>0", ">0"])
+def test_an_answer_that_only_seems_written_behind_an_empty_thought_is_told_of(answer):
+    (row,) = rendered(chat("qwen3"), pair("Where is my card?", answer))
+    (span,) = spans(row)
+    whole = answer in "".join(words(chat("qwen3"), span))
+    assert whole or "rewritten-answer" in names(row)
+
+
 @pytest.mark.parametrize("name", FAMILIES)
 @given(question=ODD, answer=SAID, again=ODD)
 @settings(max_examples=40, deadline=None)

@@ -124,6 +124,11 @@ def test_no_line_is_wider_than_the_terminal_and_no_text_loses_its_sign(parts, wi
         assert signed == trained
 
 
+def test_a_wide_sign_behind_a_space_takes_a_line_of_its_own():
+    told = printed(view(text("0 000\x7f"), text("0000\x7f")), 24)
+    assert all(cell_len(line) <= 24 for line in told.split("\n"))
+
+
 def test_a_text_cannot_pretend_to_be_trained_on():
     told = printed(view(text("a\n+ pretended\n"), text("b", "trained")))
     assert "\n  +·pretended⏎" in told or "\n  + pretended⏎" in told

@@ -202,8 +202,7 @@ class Renderer:
             add("control-token", f"its answer has the model's control token {tokens[0]}")
         said = _bare(self.chat.defused(answer, answer=True))
         opened = _bare(closed[max(0, start - OPENING) : start])
-        at = (opened + _bare(closed[start:])).rfind(said)
-        if said and (at < 0 or at + len(said) <= len(opened)):  # or in the prompt alone
+        if said and not _writes(opened, _bare(closed[start:]), said):
             add("rewritten-answer", "the template doesn't write the answer as it is")
         return _Draft(messages, text, closed, [prompt], thinking, faults)
 
@@ -269,6 +268,21 @@ def _common(prompt: np.ndarray, ids: np.ndarray) -> int:
 def _bare(text: str) -> str:
     """Return a text without white space, which templates trim and add."""
     return "".join(text.split())
+
+
+def _writes(opened: str, written: str, answer: str) -> bool:
+    """Whether an answer is written after its prompt, but for an opening mark such as '<think>'.
+
+    Args:
+        opened: the prompt's last characters, without white space, as the others are.
+        written: what the template writes after the prompt.
+        answer: as it should be written.
+    """
+    at = (opened + written).rfind(answer)
+    shared = opened[at:] if at >= 0 else ""
+    if at < 0 or at + len(answer) <= len(opened):
+        return False
+    return not shared or (shared.startswith("<") and "</" not in shared)
 
 
 def _place(example: Example) -> str:

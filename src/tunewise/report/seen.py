@@ -190,7 +190,7 @@ def _broken(chars: Sequence[_Char], width: int) -> Iterator[list[_Char]]:
     for char in chars:
         looks = BREAK if char.looks == "\n" else char.looks
         wide = cell_len(looks)
-        if used + wide > width and line:
+        while used + wide > width and line:  # one wide character may need a line of its own
             space = max((n for n, c in enumerate(line) if c.looks == " "), default=-1)
             kept = line[: space + 1] or line
             yield kept
