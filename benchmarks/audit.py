@@ -33,7 +33,6 @@ import csv
 import json
 import random
 import resource
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -43,7 +42,7 @@ from pathlib import Path
 from made_up import DECOY, DRAWS
 from personal_data import placed
 from planting import DATA, EDITS, csv_rows, thinned
-from side_by_side import commit, timed
+from side_by_side import commit, in_fresh_process, timed
 
 from tunewise.audit.personal_data import found as personal_hits
 from tunewise.auditing import audited
@@ -133,7 +132,8 @@ def main() -> None:
     if given.scale:
         print(json.dumps(scaled(given.data, given.scale)))
         return
-    scales = [] if given.quick else [in_fresh_process(given.data, n) for n in (10_000, 100_000)]
+    sizes = [] if given.quick else [10_000, 100_000]
+    scales = [in_fresh_process(__file__, given.data, size) for size in sizes]
     figures: list[Figures] = []
     for name, labels, rows in clean_rows(given.data, most=1_500 if given.quick else 5_000):
         one = planted(name, rows, random.Random(given.seed), labels=labels)
@@ -188,12 +188,10 @@ def planted(
     targets = sorted({row.target for row in train})
     added: list[Row] = []
 
-    def copied(row: Row, edit: str, defect: str, target: str) -> bool:
+    def copied(row: Row, edit: str, defect: str, target: str) -> None:
         text = EDITS[edit](row.text, draw) if edit in EDITS else row.text
-        if not text or (edit in EDITS and text == row.text):
-            return False
-        added.append(Row(text, target, row.origin, defect, edit))
-        return True
+        if text and (edit not in EDITS or text != row.text):
+            added.append(Row(text, target, row.origin, defect, edit))
 
     def other(target: str) -> str:
         return draw.choice([one for one in targets if one != target])
@@ -346,17 +344,6 @@ def scaled(data: Path, count: int) -> dict[str, float]:
     return {"rows": count, "seconds": seconds, "peak_mb": peak} | {
         f"check {check}": round(took, 2) for check, took in seen.seconds.items()
     }
-
-
-def in_fresh_process(data: Path, count: int) -> dict[str, float]:
-    told = subprocess.run(
-        [sys.executable, __file__, "--data", str(data), "--scale", str(count)],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    found: dict[str, float] = json.loads(told.stdout)
-    return found
 
 
 def missed(

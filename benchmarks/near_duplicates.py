@@ -31,9 +31,7 @@ import json
 import random
 import re
 import resource
-import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +39,7 @@ from typing import Any
 
 import numpy as np
 from planting import DATA, DECOYS, EDITS, csv_rows, rows
-from side_by_side import commit, timed
+from side_by_side import commit, in_fresh_process, timed
 
 from tunewise.data.near import near_clusters, near_pairs
 from tunewise.files import write_json
@@ -97,7 +95,7 @@ def main() -> None:
         print(json.dumps(scaled(given.data, given.scale)))
         return
     sizes = [] if given.quick else [10_000, 100_000]
-    scales = [in_fresh_process(given.data, size) for size in sizes]
+    scales = [in_fresh_process(__file__, given.data, size) for size in sizes]
     most = 400 if given.quick else 4_000
     draw = random.Random(given.seed)
     sets = [planted(name, texts[:most], draw) for name, texts in rows(given.data)]
@@ -272,18 +270,6 @@ def scaled(data: Path, count: int) -> dict[str, float]:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     mean = sum(len(text.split()) for text in texts) / count
     return {"rows": count, "words": mean, "seconds": seconds, "peak_mb": peak, "before_mb": before}
-
-
-def in_fresh_process(data: Path, count: int) -> dict[str, float]:
-    told = subprocess.run(
-        [sys.executable, __file__, "--data", str(data), "--scale", str(count)],
-        check=True,
-        capture_output=True,
-        text=True,
-        cwd=tempfile.gettempdir(),
-    )
-    found: dict[str, float] = json.loads(told.stdout)
-    return found
 
 
 def missed(results: list[Result], scales: list[dict[str, float]]) -> list[str]:

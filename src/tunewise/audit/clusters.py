@@ -6,8 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from tunewise.audit.masking import excerpt
-from tunewise.data.copies import asked, told
-from tunewise.data.identity import normalised
+from tunewise.data.copies import asked, compared, told
 from tunewise.data.near import near_copies, words_of
 from tunewise.errors import one_line
 from tunewise.records import Example
@@ -28,7 +27,7 @@ def clusters(rows: Iterable[Example], *, told_alike: bool = False) -> list[list[
     """
     found: dict[tuple[str, str], list[Example]] = defaultdict(list)
     for row in rows:
-        found[normalised(asked(row)), told(row) if told_alike else ""].append(row)
+        found[compared(row), told(row) if told_alike else ""].append(row)
     return [same for same in found.values() if len(same) > 1]
 
 
@@ -43,7 +42,7 @@ def near_pairs(
     aren't the same.
     """
     words = {row.id: words_of(asked(row)) for row in (*cluster, *others[:MOST_COMPARED])}
-    texts = {row.id: normalised(asked(row)) for row in (*cluster, *others[:MOST_COMPARED])}
+    texts = {row.id: compared(row) for row in (*cluster, *others[:MOST_COMPARED])}
     for row in cluster:
         for other in others[:MOST_COMPARED]:
             if (

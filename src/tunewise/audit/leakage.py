@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from tunewise.audit.clusters import Pair, clusters, near_pairs, place, places, quoted, quoted_pairs
 from tunewise.audit.sides import Sides
-from tunewise.data.copies import asked
-from tunewise.data.identity import normalised
+from tunewise.data.copies import compared
 from tunewise.records import Example, Finding, Fix, Severity
 
 TOO_MUCH = 0.01  # share of leaked test rows above which the verdict itself is in doubt
@@ -46,11 +45,11 @@ def _texts(sides: Sides) -> list[Finding]:
 
 def _near(sides: Sides) -> list[Finding]:
     test = {row.id for row in sides.test}
-    copied = {normalised(asked(row)) for row in sides.learning}
+    copied = {compared(row) for row in sides.learning}
     pairs: list[Pair] = []
     for cluster in sides.near:
         learnt = [row for row in cluster if row.id not in test]
-        judged = [row for row in cluster if row.id in test and normalised(asked(row)) not in copied]
+        judged = [row for row in cluster if row.id in test and compared(row) not in copied]
         pairs += [(other, row) for row, other in near_pairs(judged, learnt, lambda *_: True)]
     if not pairs:
         return []

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from tunewise.data.copies import asked
-from tunewise.data.identity import normalised
+from tunewise.data.copies import compared
 from tunewise.data.near import near_texts
 from tunewise.progress import Progress
 from tunewise.records import Dataset, Example, Splits
@@ -44,7 +43,7 @@ class Sides:
         """Clusters of used rows whose texts are near copies, found once for all checks."""
         rows: dict[str, list[int]] = {}
         for at, row in enumerate(self.used):
-            rows.setdefault(normalised(asked(row)), []).append(at)
+            rows.setdefault(compared(row), []).append(at)
         found = [sorted(at for text in same for at in rows[text]) for same in near_texts(rows)]
         return [[self.used[at] for at in same] for same in sorted(found)]
 

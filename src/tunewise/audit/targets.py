@@ -19,7 +19,7 @@ from tunewise.audit.clusters import place
 from tunewise.audit.personal_data import quote
 from tunewise.audit.sides import Sides
 from tunewise.audit.texts import QUOTED, Text, counted, quoted, rows_of, writes_texts
-from tunewise.data.copies import asked
+from tunewise.data.copies import compared
 from tunewise.data.identity import normalised
 from tunewise.records import Example, Finding, Fix
 
@@ -187,7 +187,7 @@ def copied(text: str, target: str) -> tuple[float, float]:
 def _repeated(rows: Sequence[Example]) -> list[Finding]:
     inputs: dict[str, dict[str, Example]] = defaultdict(dict)
     for row in rows:
-        inputs[normalised(row.target)].setdefault(normalised(asked(row)), row)
+        inputs[normalised(row.target)].setdefault(compared(row), row)
     if len(inputs) <= FEW_TARGETS and len(rows) >= REPEATED * len(inputs):
         return [_as_labels(inputs, len(rows))]
     often = sorted((same for same in inputs.values() if len(same) >= REPEATED), key=len)[::-1]

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from tunewise.data.copies import asked
+from tunewise.data.copies import compared
 from tunewise.data.folds import folds_of
-from tunewise.data.identity import lot, normalised
+from tunewise.data.identity import lot
 from tunewise.errors import DataError
 from tunewise.evaluation.power_law import FEWEST_SIZES
 from tunewise.records import Dataset, Example, Splits
@@ -108,7 +108,7 @@ class Ground:
         return Given(tuple(train), tuple(validation), tuple(judged))
 
     def _chooses(self, row: Example) -> bool:
-        return lot("choose", self.seed, normalised(asked(row))) < self.share
+        return lot("choose", self.seed, compared(row)) < self.share
 
 
 def ground(dataset: Dataset, splits: Splits, share: float, seed: int) -> Ground:

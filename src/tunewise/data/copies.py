@@ -7,6 +7,7 @@ when rows are added.
 
 from __future__ import annotations
 
+from tunewise.data.identity import normalised
 from tunewise.records import Example, Message
 
 
@@ -14,6 +15,11 @@ def asked(row: Example) -> str:
     """Return the text that is compared: of a conversation, what was said before its last answer."""
     said = "\n\n".join(turn.content for turn in _before(row) if turn.role != "system")
     return said if said.strip() else row.input
+
+
+def compared(row: Example) -> str:
+    """Return what a row asks, small differences removed: rows with the same are the same."""
+    return normalised(asked(row))
 
 
 def told(row: Example) -> str:

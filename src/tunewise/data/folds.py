@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tunewise.data.copies import asked
-from tunewise.data.identity import lot, normalised
+from tunewise.data.identity import lot
+from tunewise.data.ties import Key, Ties
+from tunewise.data.units import atom_of, text_of
 from tunewise.records import Example
-
-Key = tuple[str, str]  # ("text", normalised) or ("group", its value)
 
 
 def folds_of(rows: Sequence[Example], count: int, seed: int = 0) -> list[int]:
@@ -25,18 +24,7 @@ def folds_of(rows: Sequence[Example], count: int, seed: int = 0) -> list[int]:
 
 def _units(rows: Sequence[Example]) -> list[Key]:
     """Return the unit of each row, named by the smallest of its keys."""
-    parent: dict[Key, Key] = {}
-
-    def root(key: Key) -> Key:
-        parent.setdefault(key, key)
-        while parent[key] != key:
-            parent[key] = parent[parent[key]]
-            key = parent[key]
-        return key
-
-    keys: list[Key] = [("text", normalised(asked(row))) for row in rows]
-    for row, text in zip(rows, keys, strict=True):
-        if row.group is not None:
-            one, other = sorted((root(text), root(("group", row.group))))
-            parent[other] = one
-    return [root(key) for key in keys]
+    ties = Ties()
+    for row in rows:
+        ties.tie(atom_of(row), text_of(row))
+    return [ties.root(text_of(row)) for row in rows]

@@ -12,9 +12,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from tunewise.data.copies import asked
-from tunewise.data.identity import lot, normalised
-from tunewise.data.units import Key, atom_of, units_of
+from tunewise.data.copies import compared
+from tunewise.data.identity import lot
+from tunewise.data.ties import Key
+from tunewise.data.units import atom_of, units_of
 from tunewise.errors import DataError
 from tunewise.records import Dataset, Example, Splits
 from tunewise.task.settings import DataSettings
@@ -207,7 +208,7 @@ def _refuse_dominant(pool: Sequence[Example], units: dict[Key, Key]) -> None:
         what = f"the group '{next(iter(groups))}' holds {count:,}"
         mend = "Choose another column as data.group, or leave it out."
     else:
-        texts = {normalised(asked(row)) for row in pool if units[atom_of(row)] == unit}
+        texts = {compared(row) for row in pool if units[atom_of(row)] == unit}
         what = "the same text stands" if len(texts) == 1 else "nearly the same text stands"
         what += f" in {count:,}"
         mend = "Delete the copies, or check that data.input is the column with the text."

@@ -12,8 +12,7 @@ from typing import Any
 
 from tunewise.audit.clusters import place
 from tunewise.audit.store import load_findings
-from tunewise.data.copies import asked
-from tunewise.data.identity import normalised
+from tunewise.data.copies import compared
 from tunewise.files import read_json, read_record
 from tunewise.records import Dataset, Example, Finding, Severity, Split, Splits
 from tunewise.workspace.folder import RunFolder
@@ -101,9 +100,9 @@ def neighbours(seen: Inspected, finding: Finding, row: str) -> list[Example]:
         place for fix in finding.fixes if fix.row == row for place in named.findall(fix.reason)
     ]
     if row in seen.rows:
-        text = normalised(asked(seen.rows[row]))
+        text = compared(seen.rows[row])
         alike = (place for place in finding.rows if place in seen.rows)
-        places += [place for place in alike if normalised(asked(seen.rows[place])) == text]
+        places += [place for place in alike if compared(seen.rows[place]) == text]
     return [
         seen.rows[place] for place in dict.fromkeys(places) if place in seen.rows and place != row
     ]
