@@ -47,9 +47,9 @@ from tunewise.models.resolve import ModelFolder, resolve
 from tunewise.progress import Silent
 from tunewise.records import Interval
 from tunewise.task.settings import EncoderSettings
-from tunewise.training.arguments import Arguments, effective
-from tunewise.training.batches import Padding, batches_by_length, tokenised
-from tunewise.training.fit import Job, Texts, tuned
+from tunewise.training.encoder.arguments import Arguments, effective
+from tunewise.training.encoder.batches import Padding, batches_by_length, tokenised
+from tunewise.training.encoder.fit import Job, Texts, tuned
 from tunewise.workspace.environment import environment
 
 GOAL = 2.5  # times Trainer's examples per second

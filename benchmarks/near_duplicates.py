@@ -155,10 +155,10 @@ def by_semhash() -> Find:
         near = index.index.query_threshold(index.index.vectors, threshold=threshold)
         found: Pairs = set()
         records = [str(group[0]["text"]) for group in index.index.items]
-        for record, neighbours in zip(records, near, strict=True):
-            for group, _ in neighbours:
+        for record, (neighbours, _) in zip(records, near, strict=True):
+            for number in neighbours:
                 for one in places[record]:
-                    for other in places[str(group[0]["text"])]:
+                    for other in places[records[number]]:
                         if one != other:
                             found.add((min(one, other), max(one, other)))
         return found
@@ -178,12 +178,12 @@ def static_model() -> Any:
     from sklearn.decomposition import PCA
     from tokenizers import Tokenizer
 
-    from tunewise.models.loading import load_encoder
+    from tunewise.models.loading import load_encoder, load_tokenizer
     from tunewise.models.resolve import resolve
     from tunewise.progress import Silent
 
     path = resolve("minilm-l6", Silent()).path
-    encoder, tokenizer = load_encoder(path)
+    encoder, tokenizer = load_encoder(path), load_tokenizer(path)
     count = len(tokenizer)
     means = []
     with torch.inference_mode():

@@ -26,9 +26,9 @@ from tunewise.models.loading import load_encoder, load_tokenizer, quiet_transfor
 from tunewise.progress import Silent
 from tunewise.records import Example, Prediction
 from tunewise.task.settings import EncoderSettings, LoraSettings
-from tunewise.training.batches import Padding, tokenised
-from tunewise.training.classifier import save_classifier, with_head
-from tunewise.training.fit import Job, Texts, tuned
+from tunewise.training.encoder.batches import Padding, tokenised
+from tunewise.training.encoder.classifier import save_classifier, with_head
+from tunewise.training.encoder.fit import Job, Texts, tuned
 
 TRAIN, VALIDATION, TEST = tickets(150, seed=1), tickets(45, seed=2), tickets(90, seed=3)
 FAST = {"learning_rate": 3e-3, "num_train_epochs": 6, "per_device_train_batch_size": 16}
@@ -145,7 +145,7 @@ def test_what_is_loaded_answers_as_what_was_trained(
 
 
 def job(folder: Path, lora: LoraSettings | None = None) -> Job:
-    from tunewise.training.arguments import effective
+    from tunewise.training.encoder.arguments import effective
 
     settings = EncoderSettings(**FAST, lora=lora or False)
     texts = {

@@ -45,7 +45,7 @@ def test_an_encoder_shows_words_as_it_reads_them(minilm):
 @given(st.text(max_size=60), st.integers(3, 30))
 @settings(max_examples=60, deadline=None)
 def test_an_encoder_reads_what_training_gives_it(text, max_length):
-    from tunewise.training.batches import tokenised
+    from tunewise.training.encoder.batches import tokenised
 
     tokenizer = words_tokenizer()
     pieces = encoder_pieces(tokenizer, text, max_length)

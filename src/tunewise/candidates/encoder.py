@@ -31,12 +31,12 @@ from tunewise.models.resolve import ModelFolder, resolve
 from tunewise.progress import Progress, Silent, showing
 from tunewise.records import Example, Prediction
 from tunewise.task.settings import EncoderSettings, LoraSettings
-from tunewise.training.arguments import Arguments, effective, lora_settings
-from tunewise.training.batches import Padding, batches_by_length, tokenised
 from tunewise.training.checkpoints import delete_checkpoints
-from tunewise.training.classifier import EncoderClassifier, save_classifier, with_head
-from tunewise.training.fit import Job, Texts, Tuned, device, tuned
-from tunewise.training.preflight import check_target_modules
+from tunewise.training.encoder.arguments import Arguments, effective, lora_settings
+from tunewise.training.encoder.batches import Padding, batches_by_length, tokenised
+from tunewise.training.encoder.classifier import EncoderClassifier, save_classifier, with_head
+from tunewise.training.encoder.fit import Job, Texts, Tuned, device, tuned
+from tunewise.training.encoder.preflight import check_target_modules
 
 
 class Encoder:

@@ -187,7 +187,7 @@ def passes(entry: Entry, rows: int) -> int:
     """Return about how many rows a fit reads, each time it reads one counted."""
     settings = entry.settings
     if isinstance(settings, EncoderSettings):
-        from tunewise.training.arguments import default_epochs
+        from tunewise.training.encoder.arguments import default_epochs
 
         return rows * (settings.num_train_epochs or default_epochs(rows))
     if isinstance(settings, PromptSettings):

@@ -17,8 +17,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from tunewise.training.batches import Padding, batches_by_length
-from tunewise.training.classifier import NEVER, EncoderClassifier
+from tunewise.training.encoder.batches import Padding, batches_by_length
+from tunewise.training.encoder.classifier import NEVER, EncoderClassifier
 
 C = 10.0  # inverse regularisation on features of mean length 1
 MOST_STEPS = 100  # of the solver; a head that hasn't quite converged is as good a start

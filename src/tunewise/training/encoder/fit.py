@@ -19,9 +19,6 @@ from torch import nn
 from tunewise.files import value_sha256
 from tunewise.models.loading import quiet_transformers
 from tunewise.progress import Progress, showing
-from tunewise.training import preflight
-from tunewise.training.arguments import Arguments
-from tunewise.training.batches import LabelledRows, Padding, tokenised
 from tunewise.training.callbacks import (
     EPOCH_SECONDS,
     STEP_SECONDS,
@@ -31,10 +28,13 @@ from tunewise.training.callbacks import (
     Watching,
 )
 from tunewise.training.checkpoints import delete_checkpoints, newest_whole
-from tunewise.training.classifier import EncoderClassifier
-from tunewise.training.head_start import pooled_states, start_head
-from tunewise.training.trainer import EncoderTrainer
-from tunewise.training.vocabulary import keep_occurring_rows, put_back
+from tunewise.training.encoder import preflight
+from tunewise.training.encoder.arguments import Arguments
+from tunewise.training.encoder.batches import LabelledRows, Padding, tokenised
+from tunewise.training.encoder.classifier import EncoderClassifier
+from tunewise.training.encoder.head_start import pooled_states, start_head
+from tunewise.training.encoder.trainer import EncoderTrainer
+from tunewise.training.encoder.vocabulary import keep_occurring_rows, put_back
 from tunewise.version import __version__
 
 

@@ -9,7 +9,7 @@ from tiny_encoders import tiny_tokenizer
 
 from tunewise.models.loading import load_tokenizer
 from tunewise.models.model_folder import ModelFolder
-from tunewise.training.batches import LengthBuckets, Padding, batches_by_length, tokenised
+from tunewise.training.encoder.batches import LengthBuckets, Padding, batches_by_length, tokenised
 
 LENGTHS = st.lists(st.integers(1, 60), min_size=1, max_size=300)
 

@@ -13,10 +13,10 @@ from tunewise.models.loading import load_encoder, load_tokenizer
 from tunewise.progress import Log, Silent
 from tunewise.task.settings import EncoderSettings
 from tunewise.training import callbacks
-from tunewise.training.arguments import effective
 from tunewise.training.checkpoints import checkpoints
-from tunewise.training.classifier import EncoderClassifier
-from tunewise.training.fit import Job, Texts, tuned
+from tunewise.training.encoder.arguments import effective
+from tunewise.training.encoder.classifier import EncoderClassifier
+from tunewise.training.encoder.fit import Job, Texts, tuned
 
 SETTINGS = EncoderSettings(learning_rate=3e-3, num_train_epochs=4, per_device_train_batch_size=16)
 

@@ -10,7 +10,7 @@ import torch
 from tiny_encoders import tiny_encoder
 
 from tunewise.models.loading import load_encoder
-from tunewise.training.vocabulary import keep_occurring_rows, put_back
+from tunewise.training.encoder.vocabulary import keep_occurring_rows, put_back
 
 IDS = torch.tensor([[2, 5, 9, 3], [2, 12, 3, 0]])
 

@@ -20,11 +20,11 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, EvalPrediction
 from transformers.utils import SAFE_WEIGHTS_NAME
 
 from tunewise.files import disk_errors
-from tunewise.training.arguments import Arguments, training_arguments
-from tunewise.training.batches import LabelledRows, LengthBuckets, Padding
 from tunewise.training.callbacks import BestWeights, trainable_state
 from tunewise.training.checkpoints import delete_checkpoints, seal
-from tunewise.training.classifier import EncoderClassifier
+from tunewise.training.encoder.arguments import Arguments, training_arguments
+from tunewise.training.encoder.batches import LabelledRows, LengthBuckets, Padding
+from tunewise.training.encoder.classifier import EncoderClassifier
 
 
 class EncoderTrainer(Trainer):

@@ -17,9 +17,9 @@ from torch import nn
 from tunewise.errors import DataError, DiskFull, ModelError, TaskFileError, did_you_mean
 from tunewise.files import existing_parent
 from tunewise.progress import Progress
-from tunewise.training.arguments import Arguments
-from tunewise.training.batches import LabelledRows, Padding
-from tunewise.training.classifier import EncoderClassifier
+from tunewise.training.encoder.arguments import Arguments
+from tunewise.training.encoder.batches import LabelledRows, Padding
+from tunewise.training.encoder.classifier import EncoderClassifier
 
 FLOAT = 4  # bytes of a parameter in training, and of each of the optimizer's two moments
 

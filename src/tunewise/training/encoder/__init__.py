@@ -1,0 +1,1 @@
+"""An encoder and its classification head, fine-tuned together: see fit.tuned."""
