@@ -10,6 +10,7 @@
     ├── FileMissing (FileNotFoundError) 2: a file that was named isn't there
     ├── Unreachable (ConnectionError)   2: an index, hub or endpoint gives no answer
     ├── DiskFull (OSError)              2: no room to write
+    ├── OutOfMemory (MemoryError)       2: no room in memory, on a card or on the CPU
     ├── RunInUse (RuntimeError)         2: another process holds the run folder
     └── ProofFailed (AssertionError)    3: something shipped doesn't answer as it was trained
 
@@ -86,6 +87,12 @@ class Unreachable(TunewiseError, ConnectionError):
 
 class DiskFull(TunewiseError, OSError):
     """There is no room left to write."""
+
+    exit_status = 2
+
+
+class OutOfMemory(TunewiseError, MemoryError):
+    """There is no room in memory, on a card or on the CPU."""
 
     exit_status = 2
 

@@ -85,6 +85,7 @@ class Trial:
             seed=work.task.seed,
             task_folder=work.task_folder,
             instruction=work.task.instruction,
+            task_kind=work.task.kind,
         )
 
     @cached_property
@@ -212,7 +213,18 @@ def models_of(entry: Entry) -> list[str]:
 
 def _without_target(row: Example) -> Example:
     """Return the row as a candidate may see it when it is judged."""
-    return Example(row.id, row.input, "", row.row, row.source, row.columns, row.group)
+    turns = row.messages
+    last = max((n for n, m in enumerate(turns) if m.role == "assistant"), default=len(turns))
+    return Example(
+        row.id,
+        row.input,
+        "",
+        row.row,
+        row.source,
+        row.columns,
+        row.group,
+        messages=turns[:last],
+    )
 
 
 def _one_by_one(

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from tunewise.progress import Progress
 from tunewise.records import Example, Family, Prediction
+from tunewise.task.settings import Kind as TaskKind
 
 KINDS = {
     "majority": "tunewise.candidates.majority:Majority",
@@ -22,6 +23,8 @@ KINDS = {
     "probe": "tunewise.candidates.probe:Probe",
     "prompt": "tunewise.candidates.prompt:Prompt",
     "encoder": "tunewise.candidates.encoder:Encoder",
+    "lora": "tunewise.candidates.lora:Lora",
+    "full": "tunewise.candidates.lora:Lora",
 }
 FAMILIES: dict[str, Family] = {
     "majority": "floor",
@@ -29,6 +32,8 @@ FAMILIES: dict[str, Family] = {
     "probe": "tune",
     "prompt": "prompt",
     "encoder": "tune",
+    "lora": "tune",
+    "full": "tune",
 }
 
 
@@ -69,16 +74,21 @@ class Setup:
         seed: of everything random.
         task_folder: where task.yaml stands; the user's relative paths start here.
         instruction: the user's own words on the task, if any.
+        kind: of the candidate.
+        task_kind: what the task asks for: a label, or a text that is written.
     """
 
     labels: tuple[str, ...]
     seed: int
     task_folder: Path
     instruction: str | None = None
+    kind: str = ""
+    task_kind: TaskKind = "classification"
 
 
 def candidate(kind: str, settings: Any, setup: Setup) -> Candidate:
     """Return the candidate of this kind, made from its settings (a model of task/settings.py)."""
     module, _, name = KINDS[kind].partition(":")
-    made: Candidate = getattr(importlib.import_module(module), name)(settings, setup)
+    told = replace(setup, kind=kind)
+    made: Candidate = getattr(importlib.import_module(module), name)(settings, told)
     return made

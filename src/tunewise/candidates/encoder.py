@@ -9,9 +9,7 @@ tunewise.training.
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -26,7 +24,7 @@ from tunewise.engines.embeddings import Embedder
 from tunewise.engines.precision import fastest_dtype
 from tunewise.errors import ModelError, RunFolderError
 from tunewise.files import folder_written_whole, read_json, write_json
-from tunewise.models.loading import load_encoder, load_tokenizer, quiet_transformers
+from tunewise.models.loading import load_encoder, load_tokenizer, quiet_peft, quiet_transformers
 from tunewise.models.resolve import ModelFolder, resolve
 from tunewise.progress import Progress, Silent, showing
 from tunewise.records import Example, Prediction
@@ -248,16 +246,6 @@ def adapted(encoder: Any, folder: Path) -> Any:
     """Return `encoder` with the adapter in `folder` merged into its weights."""
     with quiet_transformers(), quiet_peft():
         return PeftModel.from_pretrained(encoder, str(folder)).merge_and_unload()
-
-
-@contextmanager
-def quiet_peft() -> Iterator[None]:
-    """Keep to ourselves that PEFT asks transformers by a name which transformers will drop."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning
-        )
-        yield
 
 
 def longest_input(encoder: Any, tokenizer: Any) -> int:

@@ -16,7 +16,7 @@ import jinja2
 
 from tunewise.records import Example, Message
 from tunewise.rendering.label_texts import label_texts
-from tunewise.task.settings import Task
+from tunewise.task.settings import Kind, Task
 
 TEMPLATES = ("system.jinja", "user.jinja")
 
@@ -80,6 +80,18 @@ class Wording:
                 (n for n, m in enumerate(example.messages) if m.role == "assistant"), default=-1
             )
             turns = list(example.messages[: last + 1])
+        return self._instructed(turns)
+
+    def prompt(self, example: Example) -> list[Message]:
+        """Return the turns that an example is asked with: all before its answer."""
+        if not example.messages:
+            return self._instructed([Message("user", user_text(self.templates, example.input))])
+        turns = list(example.messages)
+        while turns and turns[-1].role == "assistant":
+            turns.pop()
+        return self._instructed(turns)
+
+    def _instructed(self, turns: list[Message]) -> list[Message]:
         if self.system is None or any(turn.role == "system" for turn in turns):
             return turns
         return [Message("system", self.system), *turns]
@@ -92,9 +104,14 @@ def wording(task: Task, labels: Sequence[str]) -> Wording:
         task: its kind and instruction.
         labels: of the dataset; none for generation, where the instruction alone is said before.
     """
+    return wording_of(task.kind, task.instruction, labels)
+
+
+def wording_of(kind: Kind, instruction: str | None, labels: Sequence[str]) -> Wording:
+    """Return how the examples of a task of this kind are said; see `wording`."""
     templates = template_texts()
-    if task.kind == "generation" or not labels:
-        return Wording(task.instruction, {}, templates)
+    if kind == "generation" or not labels:
+        return Wording(instruction, {}, templates)
     texts = label_texts(labels)
-    system = system_text(templates, task.instruction, texts)
+    system = system_text(templates, instruction, texts)
     return Wording(system, dict(zip(labels, texts, strict=True)), templates)

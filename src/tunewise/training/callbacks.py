@@ -61,9 +61,17 @@ class BestWeights(TrainerCallback):
         """Compare the epoch that has just been evaluated with the best so far."""
         value, epoch = metrics[f"eval_{self.metric}"], round(state.epoch or 0)
         self.last = epoch, value
-        if self.value is None or value > self.value:
+        if self.value is None or self.beats(value, self.value):
             self.value, self.epoch = value, epoch
             self.weights = {n: w.cpu().clone() for n, w in trainable_state(self.model).items()}
+
+    def beats(self, value: float, best: float) -> bool:
+        """Whether a figure is better than the best so far."""
+        return value > best
+
+    def settles(self, last: float, best: float) -> bool:
+        """Whether the last figure is so near the best that the last weights are taken."""
+        return best - last <= math.sqrt(last * (1 - last) / self.rows)
 
     def save(self, folder: Path) -> None:
         """Write the best weights so far into a checkpoint, if there are any yet."""
@@ -87,8 +95,7 @@ class BestWeights(TrainerCallback):
         """
         if self.last is None or self.value is None or self.epoch is None:
             return None
-        error = math.sqrt(self.last[1] * (1 - self.last[1]) / self.rows)
-        if self.value - self.last[1] <= error:
+        if self.settles(self.last[1], self.value):
             return self.last
         parameters = dict(self.model.named_parameters())
         for name, weights in self.weights.items():

@@ -8,26 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import nn
 from torch.utils.data import Sampler
-from transformers import PrinterCallback, Trainer, TrainerCallback
-from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, EvalPrediction
-from transformers.utils import SAFE_WEIGHTS_NAME
+from transformers import TrainerCallback
+from transformers.trainer_utils import EvalPrediction
 
-from tunewise.files import disk_errors
-from tunewise.training.callbacks import BestWeights, trainable_state
-from tunewise.training.checkpoints import delete_checkpoints, seal
+from tunewise.training.callbacks import BestWeights
 from tunewise.training.encoder.arguments import Arguments, training_arguments
 from tunewise.training.encoder.batches import LabelledRows, LengthBuckets, Padding
 from tunewise.training.encoder.classifier import EncoderClassifier
+from tunewise.training.sealed import SealedTrainer
 
 
-class EncoderTrainer(Trainer):
+class EncoderTrainer(SealedTrainer):
     """Trainer for an EncoderClassifier.
 
     Args:
@@ -54,8 +50,11 @@ class EncoderTrainer(Trainer):
         best: BestWeights,
         callbacks: list[TrainerCallback],
     ) -> None:
-        self.arguments, self.folder, self.key, self.best = arguments, folder, key, best
+        self.arguments = arguments
         super().__init__(
+            folder=folder,
+            key=key,
+            best=best,
             model=model,
             args=training_arguments(arguments, folder, validates=len(validation) > 0),
             data_collator=padding,
@@ -64,7 +63,6 @@ class EncoderTrainer(Trainer):
             compute_metrics=metrics_of(arguments.metric),
             callbacks=[best, *callbacks],
         )
-        self.remove_callback(PrinterCallback)
 
     def _get_train_sampler(self, train_dataset: LabelledRows | None = None) -> Sampler[int]:
         rows = train_dataset if train_dataset is not None else self.train_dataset
@@ -96,27 +94,6 @@ class EncoderTrainer(Trainer):
                 **options,
             )
         return self.optimizer
-
-    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
-        """Write what is trained, and nothing else, as safetensors."""
-        folder = Path(output_dir or self.args.output_dir)
-        folder.mkdir(parents=True, exist_ok=True)
-        weights = {n: w.cpu().contiguous() for n, w in trainable_state(self.model).items()}
-        save_file(weights, str(folder / SAFE_WEIGHTS_NAME), metadata={"format": "pt"})
-
-    def _issue_warnings_after_load(self, load_result: Any) -> None:
-        """Check that a checkpoint held what is trained; what isn't trained stays as it was."""
-        lost = trainable_state(self.model).keys() & set(load_result.missing_keys)
-        assert not lost, f"a sealed checkpoint lacks {sorted(lost)[0]}"
-        assert not load_result.unexpected_keys, load_result.unexpected_keys[0]
-
-    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
-        folder = self.folder / f"{PREFIX_CHECKPOINT_DIR}-{self.state.global_step}"
-        with disk_errors(folder):
-            super()._save_checkpoint(model, trial)
-            self.best.save(folder)
-        seal(folder, self.key)
-        delete_checkpoints(self.folder, keep=folder)
 
 
 def metrics_of(metric: str) -> Callable[[EvalPrediction], dict[str, float]]:

@@ -67,7 +67,7 @@ class Batch:
             own[:, : block.end - block.start] = states[:, block.start : block.end]
         return found.view(-1, groups * self.queries, size)
 
-    def put_queries(self, found: Tensor, states: Tensor, groups: int) -> None:
+    def put_queries(self, found: Tensor, states: Tensor) -> None:
         """Write what `queries_of` would lay out back into [heads, tokens, head size]."""
         heads, _, size = states.shape
         laid = found.view(len(self.blocks), heads, self.queries, size)
@@ -183,7 +183,7 @@ class RowsAttention(torch.autograd.Function):
             q = batch.queries_of(query, groups)
             weights = _weights(q, batch.keys_of(key), batch, groups, scale, window)
             found = torch.bmm(weights, batch.keys_of(value))
-            batch.put_queries(found, heads_first, groups)
+            batch.put_queries(found, heads_first)
             if keeps:
                 kept.append(weights)
         ctx.save_for_backward(query, key, value, *kept)
@@ -206,7 +206,7 @@ class RowsAttention(torch.autograd.Function):
             )
             slope = torch.bmm(g, batch.keys_of(value).transpose(1, 2))
             slope = torch._softmax_backward_data(slope, weights, -1, weights.dtype)
-            batch.put_queries(torch.bmm(slope, keys).mul_(ctx.scale), of_query, groups)
+            batch.put_queries(torch.bmm(slope, keys).mul_(ctx.scale), of_query)
             batch.add_keys(torch.bmm(slope.transpose(1, 2), q).mul_(ctx.scale), of_key)
             batch.add_keys(torch.bmm(weights.transpose(1, 2), g), of_value)
         return of_query, of_key, of_value, None, None, None, None
@@ -221,9 +221,9 @@ def _weights(
     return scores.softmax(-1)
 
 
-@torch.compiler.disable
+@torch.compiler.disable  # type: ignore[untyped-decorator]
 def rows_attention(
-    module: nn.Module,
+    module: nn.Module,  # noqa: ARG001 - transformers gives it
     query: Tensor,
     key: Tensor,
     value: Tensor,

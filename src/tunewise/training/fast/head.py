@@ -113,7 +113,19 @@ def loss_and_slope(
     return (sums - right).sum(), slope.to(logits.dtype)
 
 
+def shaped(logits: Tensor, shape: HeadShape) -> Tensor:
+    """Return logits as the model gives them: multiplied and bent."""
+    values = logits * shape.factor
+    return values if shape.softcap is None else shape.softcap * torch.tanh(values / shape.softcap)
+
+
 def summed_loss(head: nn.Linear, states: Tensor, targets: Tensor, shape: HeadShape) -> Tensor:
     """Return the summed cross entropy of `targets` [targets] given `states` [targets, hidden]."""
-    found: Tensor = SummedLoss.apply(states, head.weight, head.bias, targets, shape)
+    weight, bias = head.weight, head.bias
+    if torch.is_autocast_enabled(states.device.type):
+        dtype = torch.get_autocast_dtype(states.device.type)
+        states, weight = states.to(dtype), weight.to(dtype)
+        bias = None if bias is None else bias.to(dtype)
+    with torch.autocast(states.device.type, enabled=False):
+        found: Tensor = SummedLoss.apply(states, weight, bias, targets, shape)
     return found

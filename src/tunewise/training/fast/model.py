@@ -1,20 +1,20 @@
 """A causal language model as it is trained here: rows laid end to end in, their summed loss out.
 
 Given a model of transformers, with a PEFT adapter or without, gives back a module whose forward
-computes each supervised token's loss and nothing that isn't needed for it. Which of the ways to
-save work are taken is said by name, so that each can be switched off. Knows nothing of the
-training's loop.
+computes each supervised token's loss and nothing that isn't needed for it; and beside it the plain
+way, row by row through the model's own forward pass. Knows nothing of the training's loop.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from tunewise.training.fast import attention
-from tunewise.training.fast.head import head_shape, summed_loss
+from tunewise.training.fast.head import head_shape, shaped, summed_loss
 from tunewise.training.fast.packed import Packed
 
 
@@ -24,33 +24,25 @@ class RowsLoss(nn.Module):
     Args:
         model: a causal language model, wrapped by PEFT or not. Its attention is set to attend
             among rows that lie end to end.
-
-    Attributes:
-        causal: the language model itself.
+        supervised_head: whether the head scores supervised positions only, in pieces.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, *, supervised_head: bool = True) -> None:
         super().__init__()
         self.model = model
-        self.causal: Any = model.get_base_model() if hasattr(model, "get_base_model") else model
+        self.supervised_head = supervised_head
+        self.shape = head_shape(self.causal.config.get_text_config())
         attention.register()
         self.causal.set_attn_implementation(attention.NAME)
-        self.shape = head_shape(self.causal.config.get_text_config())
 
     @property
-    def decoder(self) -> Any:
-        """The model without its head."""
-        return self.causal.get_decoder()
-
-    @property
-    def layers(self) -> nn.ModuleList:
-        """The decoder's layers."""
-        found: nn.ModuleList = self.decoder.layers
-        return found
+    def causal(self) -> Any:
+        """The language model itself."""
+        return base_of(self.model)
 
     def forward(self, packed: Packed) -> Tensor:
         """Return the cross entropy summed over all targets, a float32 scalar."""
-        states = self.decoder(
+        states = self.causal.get_decoder()(
             input_ids=packed.input_ids,
             position_ids=packed.position_ids,
             attention_mask=None,
@@ -61,18 +53,45 @@ class RowsLoss(nn.Module):
             max_length_k=packed.longest,
             shared=packed.shared,
         ).last_hidden_state[0]  # [tokens, hidden]
-        chosen = states.index_select(0, packed.places)
-        return summed_loss(self.causal.get_output_embeddings(), chosen, packed.targets, self.shape)
+        head = self.causal.get_output_embeddings()
+        if self.supervised_head and type(head) is nn.Linear:
+            chosen = states.index_select(0, packed.places)
+            return summed_loss(head, chosen, packed.targets, self.shape)
+        logits = shaped(head(states).float(), self.shape)
+        return _cross_entropy(logits, packed)
 
 
-def plain_loss(model: nn.Module, ids: Tensor, supervised: Tensor) -> Tensor:
-    """Return the same sum by the model's own forward pass, for one row; slow and plain.
+class PlainLoss(nn.Module):
+    """The same sum row by row, by the model's own forward pass and attention: slow and plain.
 
     Args:
-        model: a causal language model, wrapped by PEFT or not, with an attention of its own.
-        ids: [tokens].
-        supervised: [tokens].
+        model: a causal language model, wrapped by PEFT or not.
     """
-    logits = model(input_ids=ids[None], use_cache=False).logits[0, :-1].float()
-    found = nn.functional.cross_entropy(logits, ids[1:], reduction="none")
-    return torch.where(supervised[1:], found, 0.0).sum()
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    @property
+    def causal(self) -> Any:
+        """The language model itself."""
+        return base_of(self.model)
+
+    def forward(self, packed: Packed) -> Tensor:
+        """Return the cross entropy summed over all targets, a float32 scalar."""
+        assert not packed.shared, "rows that share a beginning can't be taken apart"
+        parts = [
+            self.model(input_ids=packed.input_ids[:, start:end], use_cache=False).logits[0]
+            for start, end in pairwise(packed.starts.tolist())
+        ]
+        return _cross_entropy(torch.cat(parts).float(), packed)
+
+
+def base_of(model: nn.Module) -> Any:
+    """Return the language model inside a PEFT wrapper, or the model itself."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
+def _cross_entropy(logits: Tensor, packed: Packed) -> Tensor:
+    chosen = logits.index_select(0, packed.places)
+    return nn.functional.cross_entropy(chosen, packed.targets, reduction="sum")

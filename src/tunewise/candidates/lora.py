@@ -1,0 +1,318 @@
+"""A causal language model tuned on its answers: a LoRA adapter, or all of its weights.
+
+Given labelled examples, leaves in its folder either `adapter/` (as PEFT writes it, with tokenizer,
+chat template and a model card beside it; the base model is resolved again) or `model/` (all weights
+as save_pretrained writes them), `training.json` with the curves, and settings.json. Where the task
+has labels, they are scored, so an answer is always a legal one; else the answer is written. The
+training itself is in tunewise.training.language.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from tunewise.candidates import Setup
+from tunewise.candidates.prompt.conversation import Conversation
+from tunewise.engines.generation import Writer
+from tunewise.engines.label_scoring import LabelScorer
+from tunewise.engines.precision import fastest_dtype
+from tunewise.errors import ModelError, RunFolderError
+from tunewise.files import folder_written_whole, read_json, write_json
+from tunewise.models.loading import (
+    context_length,
+    load_causal,
+    load_tokenizer,
+    quiet_peft,
+    quiet_transformers,
+    stop_ids,
+)
+from tunewise.models.resolve import ModelFolder, resolve
+from tunewise.progress import Progress, Silent
+from tunewise.records import Example, Prediction
+from tunewise.rendering.chat import Chat, chat_to_train
+from tunewise.rendering.rows import Renderer
+from tunewise.rendering.wording import Wording, wording_of
+from tunewise.task.settings import TuningSettings
+from tunewise.training.checkpoints import delete_checkpoints
+from tunewise.training.language.arguments import Arguments, effective
+from tunewise.training.language.card import card
+from tunewise.training.language.fit import Job, TunedLanguageModel, device, tuned
+
+ROOM = 1.25  # times the longest answer trained on: what an answer may take
+LEAST_NEW_TOKENS = 32
+
+
+class Lora:
+    """The candidates `lora` and `full`."""
+
+    def __init__(self, settings: TuningSettings, setup: Setup) -> None:
+        self.settings, self.setup = settings, setup
+
+    def fit(
+        self,
+        train: Sequence[Example],
+        validation: Sequence[Example],
+        folder: Path,
+        progress: Progress,
+    ) -> FittedLora:
+        """Tune on `train`; keep the weights with the lowest loss on `validation`.
+
+        Raises:
+            ModelError: the model isn't a language model that can be tuned.
+            DataError, DiskFull, OutOfMemory, TaskFileError, BadInput: see tunewise.training.
+        """
+        settings = self.settings
+        base = resolve(settings.model, progress, task_folder=self.setup.task_folder)
+        where = f"{self.setup.kind}: {settings.model}"
+        if base.kind != "causal":
+            raise ModelError(
+                f"'{settings.model}' is an encoder, not a language model",
+                where=where,
+                mend="Use it under encoder, or name a language model.",
+            )
+        tokenizer = load_tokenizer(base.path)
+        chat = chat_to_train(tokenizer)
+        renderer = Renderer(chat, self._wording(), settings.train_on)
+        arguments = effective(
+            settings,
+            rows=len(train),
+            parameters=parameters_of(base.path),
+            max_length=min(
+                settings.max_length, context_length(base.path, tokenizer) or settings.max_length
+            ),
+            bf16=computes_in_bf16(settings.bf16),
+            seed=self.setup.seed,
+        )
+        job = Job(
+            train=renderer.rendered(train, progress),
+            validation=renderer.rendered(validation, progress),
+            arguments=arguments,
+            allow=settings.allow,
+            folder=folder,
+            model=base.path,
+            model_fingerprint=base.fingerprint,
+            tokens_per_pass=settings.tokens_per_pass,
+            where=where,
+        )
+        done = tuned(job, progress)
+        about = self._about(base, arguments, done)
+        self._save(done, tokenizer, folder, about)
+        write_json(folder / "training.json", {"curve": done.curve})
+        write_json(folder / "settings.json", about)
+        delete_checkpoints(folder)
+        loss = "" if done.validation_loss is None else f", loss {done.validation_loss:.3f}"
+        progress.line(
+            f"Tuned {done.trainable_parameters:,} of {done.total_parameters:,} parameters; epoch"
+            f" {done.chosen_epoch} is kept{loss}."
+        )
+        return self.load(folder)
+
+    def load(self, folder: Path) -> FittedLora:
+        """Return the tuned model that `fit` left in `folder`.
+
+        Raises:
+            RunFolderError: the base model of an adapter isn't the one it was trained on.
+        """
+        about = read_json(folder / "settings.json")
+        dtype = getattr(torch, about["answering"]["dtype"])
+        if dtype is torch.bfloat16 and fastest_dtype(device()) is not dtype:
+            dtype = torch.float32  # the machine that answers may not be the one that trained
+        if about["training"]["method"] == "full":
+            place = folder / "model"
+            model: Any = load_causal(place, dtype)
+        else:
+            place = folder / "adapter"
+            model = merged(self._base_of(about, place), place, dtype)
+        return FittedLora(
+            model.to(device()).eval(),
+            load_tokenizer(place),
+            self._wording(),
+            self.setup,
+            stops=frozenset(about["answering"]["stop_ids"]),
+            max_new_tokens=about["answering"]["max_new_tokens"],
+        )
+
+    def _wording(self) -> Wording:
+        return wording_of(self.setup.task_kind, self.setup.instruction, self.setup.labels)
+
+    def _base_of(self, about: dict[str, Any], place: Path) -> Path:
+        base = resolve(about["model"]["name"], Silent(), task_folder=self.setup.task_folder)
+        if base.fingerprint != about["model"]["fingerprint"]:
+            raise RunFolderError(
+                f"the model '{base.name}' isn't the one that this adapter was trained on",
+                where=str(place),
+                mend="Bring back the model as it was, or run the task again.",
+            )
+        return base.path
+
+    def _save(
+        self, done: TunedLanguageModel, tokenizer: Any, folder: Path, about: dict[str, Any]
+    ) -> None:
+        """Write weights, tokenizer, chat template and model card."""
+        name = "model" if about["training"]["method"] == "full" else "adapter"
+        model: Any = done.model
+        with folder_written_whole(folder / name) as place, quiet_transformers():
+            if name == "model":
+                model.to(fastest_dtype(device()))
+            else:
+                for config in model.peft_config.values():
+                    config.base_model_name_or_path = about["model"]["name"]
+            model.save_pretrained(str(place))
+            tokenizer.save_pretrained(str(place))
+            (place / "README.md").write_text(card(about), encoding="utf-8")
+
+    def _about(
+        self, base: ModelFolder, arguments: Arguments, done: TunedLanguageModel
+    ) -> dict[str, Any]:
+        longest = self.settings.max_new_tokens or max(
+            LEAST_NEW_TOKENS, round(ROOM * done.longest_answer)
+        )
+        return {
+            "kind": self.setup.kind,
+            "model": {
+                "name": base.name,
+                "source": base.source,
+                "licence": base.licence,
+                "fingerprint": base.fingerprint,
+            },
+            "training": asdict(arguments),
+            "chosen_epoch": done.chosen_epoch,
+            "validation_loss": [
+                entry["validation_loss"] for entry in done.curve if "validation_loss" in entry
+            ],
+            "rows": done.rows,
+            "tokens": done.tokens,
+            "supervised_tokens": done.supervised_tokens,
+            "trainable_parameters": done.trainable_parameters,
+            "total_parameters": done.total_parameters,
+            "tokens_per_second": done.tokens_per_second,
+            "tokens_per_pass": done.tokens_per_pass,
+            "recomputed_layers": done.recomputed_layers,
+            "compiled": done.compiled,
+            "row_by_row": done.plain,
+            "fast_loss_differs_by": done.difference,
+            "answering": {
+                "dtype": str(fastest_dtype(device())).removeprefix("torch."),
+                "max_new_tokens": longest,
+                "stop_ids": sorted(stop_ids(base.path)),
+            },
+            "labels": list(self.setup.labels),
+        }
+
+
+class FittedLora:
+    """A tuned language model that answers.
+
+    Args:
+        model: with its adapter merged.
+        tokenizer: its tokenizer, with the chat template that it was trained with.
+        wording: of the task.
+        setup: of the task.
+        stops: tokens at which the base model stops.
+        max_new_tokens: of a written answer at most.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        wording: Wording,
+        setup: Setup,
+        *,
+        stops: frozenset[int],
+        max_new_tokens: int,
+    ) -> None:
+        self.model, self.tokenizer, self.wording, self.setup = model, tokenizer, wording, setup
+        self.chat = Chat(tokenizer)
+        self.max_new_tokens = max_new_tokens
+        self._scorer: LabelScorer | None = None
+        self._conversation: Conversation | None = None
+        if setup.task_kind == "classification":
+            texts = list(wording.answers.values())
+            self._conversation = Conversation(
+                tokenizer, texts, setup.instruction, wording.templates
+            )
+            self._scorer = LabelScorer(
+                model, self._conversation.label_ids, self._conversation.shared_ids(0)
+            )
+        ends = stops | ({self.chat.end_id} if self.chat.end_id is not None else set())
+        pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else min(ends)
+        self._writer = Writer(model, sorted(ends), pad)
+
+    def predict(self, examples: Sequence[Example], progress: Progress) -> list[Prediction]:
+        """Return one prediction per example: the most probable label, or a written answer."""
+        if self._scorer is not None:
+            return self._labels(examples, progress)
+        prompts = self.chat.ids(
+            [
+                self.chat.render(self.wording.prompt(example), answer_follows=True)
+                for example in examples
+            ]
+        )
+        written = self._writer.write(
+            prompts,
+            self.max_new_tokens,
+            progress,
+            [f"{example.source}:{example.row}" for example in examples],
+        )
+        return [
+            Prediction(
+                id=example.id,
+                answer=self.tokenizer.decode(answer.ids, skip_special_tokens=True).strip(),
+                prompt_tokens=len(prompt),
+                completion_tokens=len(answer.ids) + answer.ended,
+            )
+            for example, prompt, answer in zip(examples, prompts, written, strict=True)
+        ]
+
+    def _labels(self, examples: Sequence[Example], progress: Progress) -> list[Prediction]:
+        assert self._conversation is not None
+        assert self._scorer is not None
+        prompts = [self._conversation.prompt_ids(example.input) for example in examples]
+        names = [f"{example.source}:{example.row}" for example in examples]
+        logps = self._scorer.scores(prompts, names=names, progress=progress)
+        shares = np.exp(logps - logps.max(axis=1, keepdims=True))
+        shares /= shares.sum(axis=1, keepdims=True)
+        best = logps.argmax(axis=1)
+        return [
+            Prediction(
+                id=example.id,
+                answer=self.setup.labels[int(place)],
+                scores=tuple(map(float, row)),
+                prompt_tokens=len(prompt),
+                completion_tokens=len(self._conversation.label_ids[int(place)]),
+            )
+            for example, prompt, row, place in zip(examples, prompts, shares, best, strict=True)
+        ]
+
+
+def merged(base: Path, adapter: Path, dtype: torch.dtype) -> Any:
+    """Return the base model with an adapter merged into it in float32, then brought to `dtype`."""
+    from peft import PeftModel
+
+    with quiet_transformers(), quiet_peft():
+        model = PeftModel.from_pretrained(load_causal(base, torch.float32), str(adapter))
+        return model.merge_and_unload().to(dtype)
+
+
+def parameters_of(folder: Path) -> int:
+    """Return how many parameters the weights in a model folder have, tied ones counted once."""
+    from safetensors import safe_open
+
+    total = 0
+    for file in sorted(folder.glob("*.safetensors")):
+        with safe_open(file, framework="pt") as opened:
+            for name in opened.keys():  # noqa: SIM118 - not a dictionary
+                total += int(np.prod(opened.get_slice(name).get_shape()))
+    return total
+
+
+def computes_in_bf16(wanted: bool | str) -> bool:
+    """Return whether to train in bfloat16: as the user says, or whichever is faster here."""
+    return wanted if isinstance(wanted, bool) else fastest_dtype(device()) is torch.bfloat16

@@ -1,0 +1,129 @@
+"""Answers written by a causal language model, greedily, many prompts at a time.
+
+Given a loaded model and prompts as token ids, gives back the tokens it writes up to its end token.
+Prompts of like length are answered together; the result doesn't depend on which, but for rounding.
+Knows nothing of templates or of what is done with an answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from tunewise.errors import DataError
+from tunewise.models.loading import quiet_transformers
+from tunewise.progress import Progress, showing
+
+TOKENS_TOGETHER = 8192  # of prompts and answers, padding included
+ROWS_TOGETHER = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An answer as it was written.
+
+    Attributes:
+        ids: its tokens, without the end token.
+        ended: whether the model ended it, rather than the limit.
+    """
+
+    ids: tuple[int, ...]
+    ended: bool
+
+
+class Writer:
+    """Writes answers.
+
+    Args:
+        model: a causal language model with a head, in evaluation mode.
+        end_ids: tokens that end an answer.
+        pad_id: what prompts are padded with; never seen by the model.
+    """
+
+    def __init__(self, model: Any, end_ids: Sequence[int], pad_id: int) -> None:
+        self.model, self.end_ids, self.pad_id = model, list(end_ids), pad_id
+        self.most_tokens: int | None = getattr(
+            model.config.get_text_config(), "max_position_embeddings", None
+        )
+
+    def write(
+        self,
+        prompts: Sequence[Sequence[int]],
+        max_new_tokens: int,
+        progress: Progress,
+        names: Sequence[str] | None = None,
+    ) -> list[Written]:
+        """Return an answer to each prompt, in their order.
+
+        Args:
+            prompts: token ids, none of them empty.
+            max_new_tokens: of each answer at most.
+            progress: gets a bar of rows.
+            names: of the prompts, for errors; left out: their numbers.
+
+        Raises:
+            DataError: a prompt leaves no room for an answer.
+        """
+        for number, prompt in enumerate(prompts):
+            if self.most_tokens is not None and len(prompt) >= self.most_tokens:
+                raise DataError(
+                    f"the prompt has {len(prompt):,} tokens and the model reads"
+                    f" {self.most_tokens:,}; there is no room for an answer",
+                    where=names[number] if names else f"prompt {number + 1}",
+                    mend="Shorten it, or take a model that reads more.",
+                )
+        found: list[Written | None] = [None] * len(prompts)
+        with showing(progress, "Writing answers", len(prompts)) as bar:
+            for rows in together([len(prompt) for prompt in prompts], max_new_tokens):
+                answers = self._answers([prompts[row] for row in rows], max_new_tokens)
+                for row, answer in zip(rows, answers, strict=True):
+                    found[row] = answer
+                bar.advance(len(rows))
+        return [answer for answer in found if answer is not None]
+
+    def _answers(self, prompts: Sequence[Sequence[int]], max_new_tokens: int) -> list[Written]:
+        longest = max(map(len, prompts))
+        if self.most_tokens is not None:
+            max_new_tokens = min(max_new_tokens, self.most_tokens - longest)
+        ids = torch.full((len(prompts), longest), self.pad_id)
+        mask = torch.zeros_like(ids)
+        for row, prompt in enumerate(prompts):
+            ids[row, longest - len(prompt) :] = torch.tensor(prompt)
+            mask[row, longest - len(prompt) :] = 1
+        device = self.model.device
+        with torch.inference_mode(), quiet_transformers():
+            whole = self.model.generate(
+                input_ids=ids.to(device),
+                attention_mask=mask.to(device),
+                max_new_tokens=max_new_tokens,
+                do_sample=False,
+                num_beams=1,
+                temperature=None,
+                top_p=None,
+                top_k=None,
+                repetition_penalty=1.0,
+                eos_token_id=self.end_ids,
+                pad_token_id=self.pad_id,
+            )
+        return [self._written(row[longest:].tolist()) for row in whole.cpu()]
+
+    def _written(self, ids: list[int]) -> Written:
+        ends = [place for place, token in enumerate(ids) if token in self.end_ids]
+        return Written(tuple(ids[: ends[0]] if ends else ids), bool(ends))
+
+
+def together(lengths: Sequence[int], max_new_tokens: int) -> list[list[int]]:
+    """Return prompts' numbers in batches of like length, the longest first."""
+    batches: list[list[int]] = []
+    for row in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+        most = 0 if not batches else lengths[batches[-1][0]] + max_new_tokens
+        full = batches and (
+            len(batches[-1]) >= ROWS_TOGETHER or (len(batches[-1]) + 1) * most > TOKENS_TOGETHER
+        )
+        if not batches or full:
+            batches.append([])
+        batches[-1].append(row)
+    return batches

@@ -1,0 +1,1 @@
+"""A causal language model, tuned on its answers: see fit.tuned."""

@@ -1,0 +1,116 @@
+"""A language model made ready to be tuned: loaded, and wrapped in an adapter if one is asked for.
+
+Given a model folder and arguments, gives back the model whose parameters with requires_grad are
+trained, in float32. Knows nothing of rows.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from tunewise.errors import BadInput, ModelError, TaskFileError, did_you_mean
+from tunewise.models.loading import load_causal, quiet_peft, quiet_transformers
+from tunewise.training.language.arguments import Arguments
+
+
+def trainable(folder: Path, arguments: Arguments, device: torch.device, where: str) -> nn.Module:
+    """Return the model to train, on `device`.
+
+    Frozen weights are in bfloat16 (or float32 where bf16 is off, or NF4); what is trained is in
+    float32. The adapter's first weights are a function of the seed.
+
+    Raises:
+        TaskFileError: target modules that the model doesn't have.
+        ModelError: a quantised model asked for full tuning, or one that can't be read.
+        BadInput: NF4 without bitsandbytes.
+    """
+    if arguments.method == "full":
+        model = load_causal(folder, torch.float32)
+        if getattr(model, "is_quantized", False):
+            raise ModelError(
+                "all weights of a quantised model can't be tuned",
+                where=where,
+                mend="Tune an adapter (lora), or name the model it was quantised from.",
+            )
+        return model.to(device).requires_grad_(True)
+    model = _frozen(folder, arguments, device, where)
+    return adapted(model, arguments, where)
+
+
+def adapted(model: Any, arguments: Arguments, where: str) -> nn.Module:
+    """Return a frozen model with a new adapter, its weights in float32.
+
+    Raises:
+        TaskFileError: target modules that the model doesn't have.
+    """
+    from peft import LoraConfig, TaskType, get_peft_model
+
+    from tunewise.training.fast.lora import AdaptedLinear
+
+    assert arguments.lora is not None, "an adapter needs settings"
+    check_target_modules(model, arguments.lora["target_modules"], where)
+    config = LoraConfig(task_type=TaskType.CAUSAL_LM, **arguments.lora)
+    if "lora" not in arguments.switched_off and not arguments.load_in_4bit:
+        config._register_custom_module({nn.Linear: AdaptedLinear})
+    torch.manual_seed(arguments.seed)
+    with quiet_transformers(), quiet_peft():
+        found: nn.Module = get_peft_model(model, config)
+    return found
+
+
+def check_target_modules(model: nn.Module, targets: Any, where: str) -> None:
+    """Refuse LoRA on layers that the model doesn't have.
+
+    Raises:
+        TaskFileError: a name that no linear layer ends with.
+    """
+    if isinstance(targets, str):  # 'all-linear'
+        return
+    layers = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
+    for target in targets:
+        if not any(name == target or name.endswith(f".{target}") for name in layers):
+            endings = {name.rsplit(".", 1)[-1] for name in layers}
+            raise TaskFileError(
+                f"the model has no linear layer '{target}'",
+                where=f"{where}: target_modules",
+                mend=did_you_mean(target, endings),
+            )
+
+
+def _frozen(folder: Path, arguments: Arguments, device: torch.device, where: str) -> Any:
+    dtype = torch.bfloat16 if arguments.bf16 else torch.float32
+    if not arguments.load_in_4bit:
+        return load_causal(folder, dtype).to(device).requires_grad_(False)
+    try:
+        importlib.import_module("bitsandbytes")
+    except ImportError as error:
+        raise BadInput(
+            "load_in_4bit needs the package bitsandbytes",
+            where=where,
+            mend="Install it: pip install 'tunewise[qlora]'",
+        ) from error
+    from peft import prepare_model_for_kbit_training
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+    in_4bit = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+    )
+    with quiet_transformers():
+        model = AutoModelForCausalLM.from_pretrained(
+            str(folder),
+            quantization_config=in_4bit,
+            dtype=dtype,
+            device_map={"": device},
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=False,
+        )
+    return prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)

@@ -1,0 +1,228 @@
+"""What can be known to go wrong in a language model's training, before a minute is spent on it.
+
+Given rendered rows, a model and its arguments, raises what will not work, and says what the user
+should know. Knows nothing of the training itself.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+from torch import nn
+
+from tunewise.errors import DataError, DiskFull, ModelError, OutOfMemory
+from tunewise.files import existing_parent
+from tunewise.progress import Progress
+from tunewise.rendering.faults import counted
+from tunewise.rendering.faults import preflight as ready_rows
+from tunewise.rendering.rows import Rendered
+from tunewise.training.fast.model import PlainLoss, RowsLoss, base_of
+from tunewise.training.fast.packed import Packed, Row, packed
+from tunewise.training.fast.recomputed import bytes_per_token, layers_to_recompute
+
+FLOAT = 4  # bytes of a trained parameter, of its gradient and of each of the optimizer's moments
+USED = 0.6  # share of the free memory that activations may take
+BUDGETS = {"cpu": 2048, "cuda": 16384}  # tokens of a pass beyond which nothing is gained
+COMPARED = 256  # tokens of the row on which the fast and the plain way are compared, at most
+TOLERANCES = {torch.float32: 1e-4, torch.bfloat16: 2e-2, torch.float16: 5e-3}
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How a training fits into memory.
+
+    Attributes:
+        budget: tokens of one pass at most.
+        recomputed: layers that are computed anew in the backward pass.
+    """
+
+    budget: int
+    recomputed: int
+
+
+def rows_to_train(
+    rendered: Sequence[Rendered],
+    max_length: int,
+    allow: Sequence[str],
+    progress: Progress,
+    least: int = 1,
+) -> list[Row]:
+    """Return the rows that are trained on, or refuse to go on.
+
+    Args:
+        rendered: all rows.
+        max_length: tokens read of each.
+        allow: names of faults to go on with.
+        progress: told of rows that are left out.
+        least: rows that there must be.
+
+    Raises:
+        DataError: a fault that isn't allowed, or too few rows.
+    """
+    ready = ready_rows(rendered, max_length, allow)
+    if ready.allowed:
+        progress.warn(f"Going on with rows at fault, as allowed: {counted(ready.allowed)}.")
+    found = [Row(row.ids, row.supervised) for row in ready.rows]
+    if len(found) < least:
+        there = "no row" if not found else "one row only"
+        raise DataError(
+            f"there is {there} to train on, and nothing can be learned from that",
+            mend="Give at least two rows with an answer.",
+        )
+    return found
+
+
+def check_tokens(rows: Sequence[Row], model: Any, where: str) -> None:
+    """Refuse a tokenizer whose tokens the model doesn't have.
+
+    Raises:
+        ModelError: with the token that is out of range.
+    """
+    known = base_of(model).get_input_embeddings().weight.shape[0]
+    highest = max(int(row.ids.max()) for row in rows)
+    if highest >= known:
+        raise ModelError(
+            f"the tokenizer writes token {highest:,}, and the model knows {known:,} only",
+            where=where,
+            mend="Take tokenizer and model from the same folder.",
+        )
+
+
+def check_trainable(model: nn.Module, where: str) -> int:
+    """Return how many parameters are trained; refuse none.
+
+    Raises:
+        ModelError: nothing would be trained.
+    """
+    trained: int = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    if not trained:
+        raise ModelError("no parameter of the model would be trained", where=where)
+    return trained
+
+
+def check_disk(model: nn.Module, folder: Path, *, keeps_all: bool) -> None:
+    """Refuse to begin where model and checkpoints can't be kept.
+
+    Raises:
+        DiskFull: with what is needed and what is free, in MB.
+    """
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad) * FLOAT
+    needed = (2 * 4 + 1) * trained + (trained if keeps_all else 0)
+    free = shutil.disk_usage(existing_parent(folder)).free
+    if needed > free:
+        raise DiskFull(
+            f"model and checkpoints need {needed / 1e6:,.0f} MB and {free / 1e6:,.0f} MB are free",
+            where=str(folder),
+            mend="Make room, or name another folder with --runs.",
+        )
+
+
+def fit_into_memory(
+    model: nn.Module, rows: Sequence[Row], device: torch.device, asked: int | None, where: str
+) -> Fit:
+    """Return tokens per pass and layers to compute anew, so that the training fits.
+
+    The longest row decides how many layers have to be computed anew; then as many rows share a
+    pass as fit. See docs/training.md for how the bytes are reckoned.
+
+    Raises:
+        OutOfMemory: not even the longest row alone fits, with what would.
+    """
+    causal = base_of(model)
+    config = causal.config.get_text_config()
+    width = causal.dtype.itemsize
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad) * FLOAT
+    free = free_memory(device) - 3 * trained  # gradients and two moments are still to come
+    longest = max(row.read for row in rows)
+    recomputed = layers_to_recompute(config, longest, USED * free, width)
+    if recomputed is None:
+        most = int(USED * free / bytes_per_token(config, config.num_hidden_layers, width))
+        raise OutOfMemory(
+            f"a row of {longest:,} tokens doesn't fit into the {free / 1e9:.1f} GB that are free",
+            where=where,
+            mend=f"Rows of up to {max(most, 0):,} tokens would: set max_length, or take a smaller"
+            " model.",
+        )
+    fits = int(USED * free / bytes_per_token(config, recomputed, width))
+    best = asked or BUDGETS.get(device.type, BUDGETS["cpu"])
+    return Fit(max(longest, min(best, fits)), recomputed)
+
+
+def free_memory(device: torch.device) -> float:
+    """Return the free memory of a device, in bytes."""
+    if device.type == "cuda":
+        return float(torch.cuda.mem_get_info(device)[0])
+    return float(psutil.virtual_memory().available)
+
+
+def same_as_plain(loss: RowsLoss, rows: Sequence[Row], own_attention: str) -> float | None:
+    """Return by how much the fast loss of a short row differs from the plain one, as a share.
+
+    None if it can't be computed, or differs by more than rounding explains: then this model isn't
+    one for which rows can lie end to end.
+
+    Args:
+        loss: of the model; its attention is set back afterwards.
+        rows: of which two short ones are taken, so that a row that sees its neighbour shows.
+        own_attention: name of the model's own attention.
+    """
+    short = sorted(rows, key=lambda row: row.read)[:2]
+    both = packed([_beginning(row) for row in short])
+    device = next(loss.parameters()).device
+    both = both.to(device)
+    training = loss.training
+    loss.eval()
+    try:
+        with torch.no_grad():
+            fast = float(loss(both))
+            ours = loss.causal.config._attn_implementation
+            loss.causal.set_attn_implementation(own_attention)
+            plain = float(PlainLoss(loss.model)(both))
+            loss.causal.set_attn_implementation(ours)
+    except (NotImplementedError, TypeError, AttributeError):
+        loss.causal.set_attn_implementation(own_attention)
+        return None
+    finally:
+        loss.train(training)
+    difference = abs(fast - plain) / max(abs(plain), 1e-6)
+    return difference if difference <= TOLERANCES.get(loss.causal.dtype, 2e-2) else None
+
+
+def _beginning(row: Row) -> Row:
+    """Return a row without what lies behind the most tokens compared, something still to learn."""
+    first = int(row.supervised.argmax()) + 1
+    most = max(COMPARED, first)
+    return Row(row.ids[:most], row.supervised[:most])
+
+
+def check_step(loss: nn.Module, batch: Packed, where: str) -> float:
+    """Do one step forward and backward; the weights stay as they are. Return its seconds.
+
+    Raises:
+        ModelError: loss or gradients aren't finite, or there are none.
+    """
+    loss.train()
+    began = time.perf_counter()
+    with torch.random.fork_rng():
+        value = loss(batch)
+        value.backward()
+    seconds = time.perf_counter() - began
+    gradients = [p.grad for p in loss.parameters() if p.grad is not None]
+    norm = math.sqrt(sum(float(g.float().square().sum()) for g in gradients))
+    loss.zero_grad()
+    mean = value.item() / max(len(batch.targets), 1)
+    if not math.isfinite(mean) or not math.isfinite(norm) or norm == 0:
+        raise ModelError(
+            f"a trial step gives loss {mean:g} and gradients of length {norm:g}",
+            where=where,
+            mend="The model's weights may be damaged; try another model, or bf16: false.",
+        )
+    return seconds
