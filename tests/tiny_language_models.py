@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from tokenizers import Tokenizer
+from tokenizers.decoders import Fuse
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Split
 from transformers import (
@@ -88,6 +89,7 @@ def tiny_tokenizer() -> PreTrainedTokenizerFast:
     vocabulary = {token: number for number, token in enumerate([*SPECIAL, *LETTERS])}
     tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="<unk>"))
     tokenizer.pre_tokenizer = Split("", "isolated")
+    tokenizer.decoder = Fuse()
     fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         pad_token="<pad>",

@@ -99,7 +99,7 @@ class Predictor:
         self._fitted = fitted
 
     def predict(self, texts: Sequence[str]) -> list[str]:
-        """Return the label of each text, in order."""
+        """Return the answer to each text, in order: a label, or what is written."""
         return [prediction.answer for prediction in self.predictions(texts)]
 
     def predictions(
@@ -164,6 +164,7 @@ def load(folder: Path | str, candidate: str | None = None) -> Predictor:
         seed=task.seed,
         task_folder=task_folder_of(files),
         instruction=task.instruction,
+        task_kind=task.kind,
     )
     fitted = made(entry.kind, entry.settings, setup).load(files.candidate(name).path)
     return Predictor(name, setup.labels, fitted)

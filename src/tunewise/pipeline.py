@@ -39,7 +39,7 @@ from tunewise.progress import Progress
 from tunewise.records import Finding, Prediction, Scorecard, Splits
 from tunewise.report.build import write_curve_page, write_report
 from tunewise.task.load import load_task
-from tunewise.task.settings import Entry, Task, named
+from tunewise.task.settings import Entry, named
 from tunewise.trial import Trial, Work, models_of
 from tunewise.version import __version__
 from tunewise.workspace.folder import CandidateFolder, RunFolder, held, made
@@ -49,19 +49,21 @@ VERDICT_VERSION = 1  # each rises when its stage would leave something else for 
 REPORT_VERSION = 1
 
 
-def run(task_file: Path, progress: Progress, runs: Path | None = None) -> RunFolder:
+def run(
+    task_file: Path, progress: Progress, runs: Path | None = None, processes: int = 1
+) -> RunFolder:
     """Carry a task to its verdict and return the run folder.
 
     Args:
         task_file: the task.yaml.
         progress: where to say what goes on.
         runs: folder of run folders; left out, 'runs' beside the task file.
+        processes: that share the training of a language model.
 
     Raises:
         TunewiseError: a child of it for whatever the user can mend.
     """
     task = load_task(task_file)
-    _refuse_generation(task, task_file)
     task_folder = task_file.absolute().parent
     entries = named(task.candidates)
     path = (runs or task_folder / "runs") / task.task
@@ -72,7 +74,7 @@ def run(task_file: Path, progress: Progress, runs: Path | None = None) -> RunFol
         quick_findings(folder, task, task_folder, (dataset, splits), progress)
         _warn_of_errors(folder, progress)
         models = _model_fingerprints(entries.values(), task_folder, progress)
-        work = Work(folder, task, task_folder, dataset, splits, models, progress)
+        work = Work(folder, task, task_folder, dataset, splits, models, progress, processes)
         _drop_strangers(folder, entries)
         for name, entry in entries.items():
             with contextlib.closing(Trial(work, name, entry)) as one:
@@ -122,16 +124,6 @@ def curve(task_file: Path, progress: Progress, asked: Asked, runs: Path | None =
         if record_of(folder, "report") and read_record(folder.splits, Splits) == splits:
             _report_stage(folder, named(load_task(folder.task).candidates))
     return folder
-
-
-def _refuse_generation(task: Task, task_file: Path) -> None:
-    """Stop where no candidate could answer; the data can be looked at all the same."""
-    if task.kind == "generation":
-        raise TaskFileError(
-            "no candidate writes texts yet, so a task of kind 'generation' can't be run",
-            where=f"{task_file}: kind",
-            mend="Its data can be looked at with: tunewise audit",
-        )
 
 
 def _warn_of_errors(folder: RunFolder, progress: Progress) -> None:

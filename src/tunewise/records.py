@@ -216,7 +216,7 @@ class Scorecard:
     """How one candidate did on one side of the split.
 
     Attributes:
-        metrics: 'accuracy' and 'macro_f1', each with its interval.
+        metrics: 'accuracy' and 'macro_f1', or those of written answers, each with its interval.
         part: how `rows` were chosen when they aren't all there are, else None.
         latency_p50, latency_p95: seconds per single request.
         rows_per_second: when answered in batches.
@@ -250,7 +250,7 @@ class Comparison:
         difference: challenger minus incumbent, with a paired 95% interval.
         p_value: two-sided; exact McNemar for accuracy, paired bootstrap for the rest.
         p_adjusted: after Holm over all comparisons of the verdict.
-        only_challenger, only_incumbent: rows that just one of them got right.
+        only_challenger, only_incumbent: rows that just one of them got right, or did better on.
         noticeable: the smallest true difference that these rows would reveal with 80% power.
         rows_needed: rows that would reveal the observed difference with 80% power; None when
             the observed difference is nil.

@@ -44,6 +44,7 @@ class Work:
     splits: Splits
     models: dict[str, str]
     progress: Progress
+    processes: int = 1
 
     @cached_property
     def by_id(self) -> dict[str, Example]:
@@ -86,6 +87,7 @@ class Trial:
             task_folder=work.task_folder,
             instruction=work.task.instruction,
             task_kind=work.task.kind,
+            processes=work.processes,
         )
 
     @cached_property

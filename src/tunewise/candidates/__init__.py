@@ -26,6 +26,7 @@ KINDS = {
     "lora": "tunewise.candidates.lora:Lora",
     "full": "tunewise.candidates.lora:Lora",
 }
+WRITERS = {"prompt": "tunewise.candidates.prompt.written:WrittenPrompt"}  # where answers are texts
 FAMILIES: dict[str, Family] = {
     "majority": "floor",
     "existing": "keep",
@@ -76,6 +77,7 @@ class Setup:
         instruction: the user's own words on the task, if any.
         kind: of the candidate.
         task_kind: what the task asks for: a label, or a text that is written.
+        processes: that share the training of a language model.
     """
 
     labels: tuple[str, ...]
@@ -84,11 +86,13 @@ class Setup:
     instruction: str | None = None
     kind: str = ""
     task_kind: TaskKind = "classification"
+    processes: int = 1
 
 
 def candidate(kind: str, settings: Any, setup: Setup) -> Candidate:
     """Return the candidate of this kind, made from its settings (a model of task/settings.py)."""
-    module, _, name = KINDS[kind].partition(":")
+    kinds = KINDS | WRITERS if setup.task_kind == "generation" else KINDS
+    module, _, name = kinds[kind].partition(":")
     told = replace(setup, kind=kind)
     made: Candidate = getattr(importlib.import_module(module), name)(settings, told)
     return made

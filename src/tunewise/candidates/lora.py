@@ -43,6 +43,7 @@ from tunewise.training.checkpoints import delete_checkpoints
 from tunewise.training.language.arguments import Arguments, effective
 from tunewise.training.language.card import card
 from tunewise.training.language.fit import Job, TunedLanguageModel, device, tuned
+from tunewise.training.language.launched import launched
 
 ROOM = 1.25  # times the longest answer trained on: what an answer may take
 LEAST_NEW_TOKENS = 32
@@ -100,7 +101,8 @@ class Lora:
             tokens_per_pass=settings.tokens_per_pass,
             where=where,
         )
-        done = tuned(job, progress)
+        several = self.setup.processes
+        done = launched(job, several, progress) if several > 1 else tuned(job, progress)
         about = self._about(base, arguments, done)
         self._save(done, tokenizer, folder, about)
         write_json(folder / "training.json", {"curve": done.curve})
@@ -159,11 +161,12 @@ class Lora:
         model: Any = done.model
         with folder_written_whole(folder / name) as place, quiet_transformers():
             if name == "model":
-                model.to(fastest_dtype(device()))
+                model.to(fastest_dtype(device())).save_pretrained(str(place))
             else:
                 for config in model.peft_config.values():
                     config.base_model_name_or_path = about["model"]["name"]
-            model.save_pretrained(str(place))
+                # Else PEFT asks the Hub whether the vocabulary has grown; it never does here.
+                model.save_pretrained(str(place), save_embedding_layers=False)
             tokenizer.save_pretrained(str(place))
             (place / "README.md").write_text(card(about), encoding="utf-8")
 

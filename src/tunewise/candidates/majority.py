@@ -40,7 +40,8 @@ class Majority:
         """Count the labels of `train`; among equally frequent ones the first in order is taken."""
         counts = Counter(row.target for row in train)
         labels = self.setup.labels
-        answer = max(labels, key=lambda label: counts[label])  # the first of equals
+        # The first of equals; without labels, the text that is the most frequent answer.
+        answer = max(labels or sorted(counts), key=lambda label: counts[label])
         shares = tuple(counts[label] / len(train) for label in labels)
         write_json(folder / "settings.json", Learnt(answer, labels, shares, len(train)))
         return self.load(folder)
@@ -63,4 +64,5 @@ class FittedMajority:
     ) -> list[Prediction]:
         """Return the most frequent label for each row, with the labels' shares as its scores."""
         learnt = self.learnt_
-        return [Prediction(row.id, learnt.answer, learnt.shares) for row in examples]
+        shares = learnt.shares or None
+        return [Prediction(row.id, learnt.answer, shares) for row in examples]

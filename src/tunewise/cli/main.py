@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tunewise.cli import audit, curve, init, predict, run, schema, show
+from tunewise.cli import audit, curve, init, launch, predict, run, schema, show
 from tunewise.errors import TunewiseError, one_line
 from tunewise.version import __version__
 
@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 app.command("init")(init.init)
 app.command("run")(run.run)
+app.command("launch")(launch.launch)
 app.command("audit")(audit.audit)
 app.command("curve")(curve.curve)
 app.command("predict")(predict.predict)

@@ -25,7 +25,7 @@ def predict(
         bool, typer.Option(help="Add every label's probability to each line.")
     ] = False,
 ) -> None:
-    """Answer new rows: one JSON line each, with the text's row, its label and its probability."""
+    """Answer new rows: one JSON line each, with the text's row, its answer and its probability."""
     from tunewise import api
     from tunewise.data.rows import read_inputs
     from tunewise.data.store import load_format, load_input_column

@@ -22,6 +22,11 @@ def run(
 
     What was done already isn't done again; an interrupted run carries on.
     """
+    carried_out(task, runs, as_json=as_json)
+
+
+def carried_out(task: Path, runs: Path | None, *, as_json: bool, processes: int = 1) -> None:
+    """Run a task and print its verdict; trainings of language models share `processes`."""
     from tunewise import pipeline
     from tunewise.files import plain, read_record
     from tunewise.progress import progress_for
@@ -29,7 +34,7 @@ def run(
 
     progress = progress_for(as_json)
     try:
-        folder = pipeline.run(task, progress, runs)
+        folder = pipeline.run(task, progress, runs, processes)
     finally:
         progress.close()
     if as_json:

@@ -14,6 +14,13 @@ from tunewise.decision.words import counted, percent, percent_range, points, poi
 from tunewise.records import Comparison, Example, Family, Prediction, Scorecard
 from tunewise.task.settings import DecideSettings
 
+SCORES = {
+    "macro_f1": "macro F1",
+    "rouge_l": "ROUGE-L",
+    "token_f1": "token F1",
+    "exact_match": "exact match",
+}  # metrics that aren't the share of rows answered correctly
+
 
 @dataclass(frozen=True)
 class Case:
@@ -81,6 +88,17 @@ class Case:
         return self.comparisons.get((one, other)) or self.comparisons[other, one]
 
 
+def unit(case: Case) -> str:
+    """Return what points are points of, where it isn't plain: ' of macro F1'."""
+    name = SCORES.get(case.settings.metric)
+    return f" of {name}" if name else ""
+
+
+def no_effort(case: Case) -> str:
+    """Return what the floor does: 'always answering the most frequent label'."""
+    return "always answering " + ("the most frequent label" if case.labels else "the same text")
+
+
 def advantage(comparison: Comparison, name: str) -> float:
     """Return by how much `name` is better than the other one."""
     ahead = name == comparison.challenger
@@ -103,7 +121,7 @@ def spoken(case: Case, name: str) -> str:
     family = case.family(name)
     several = len(case.final.entrants[family]) > 1
     return {
-        "floor": "always answering the most frequent label",
+        "floor": no_effort(case),
         "keep": "the best of your present systems" if several else "what you have today",
         "prompt": "the best prompt" if several else "the prompt",
         "tune": "the best tuned model" if several else "the tuned model",
@@ -115,9 +133,9 @@ def performance(case: Case, name: str, *, with_range: bool = True) -> str:
     card = case.test[name]
     figure, rows = card.metrics[case.settings.metric], card.rows
     span = f" ({percent_range(figure, rows)})" if with_range else ""
-    if case.settings.metric == "macro_f1":
-        score = f"{percent(figure.value, rows)}%"
-        return f"scores {score} macro F1 on {_the_rows(case, rows)}{span}"
+    if case.settings.metric in SCORES:
+        score = f"{percent(figure.value, rows)}% {SCORES[case.settings.metric]}"
+        return f"scores {score} on {_the_rows(case, rows)}{span}"
     if rows == 1:
         return f"answers the one test row {'correctly' if figure.value else 'wrongly'}{span}"
     if figure.value == 1:

@@ -14,8 +14,10 @@ from tunewise.decision.case import (
     advantage,
     advantage_range,
     gap,
+    no_effort,
     performance,
     spoken,
+    unit,
 )
 from tunewise.decision.finalists import lightness, milliseconds
 from tunewise.decision.rules import Pair
@@ -106,7 +108,6 @@ def _lead(case: Case, one: str, other: str) -> str:
 def _stand(case: Case, one: str, other: str, whom: str = "") -> str:
     """Return how one stands to the other: '8 points ahead [of whom] on 60 rows (…)'."""
     found = case.between(one, other)
-    unit = " of macro F1" if case.settings.metric == "macro_f1" else ""
     ahead = advantage(found, one)
     where = f"on {counted(found.rows, 'row')}"
     span = advantage_range(found, one, case.settings.minimum_gain)
@@ -116,9 +117,9 @@ def _stand(case: Case, one: str, other: str, whom: str = "") -> str:
         return f"{way} {where} (difference {span})"
     if ahead > 0:
         way = f"ahead{f' of {whom}' if whom else ''}"
-        return f"{gap(found)}{unit} {way} {where} ({span}, {proof})"
+        return f"{gap(found)}{unit(case)} {way} {where} ({span}, {proof})"
     way = f"behind{f' {whom}' if whom else ''}"
-    return f"{gap(found)}{unit} {way} {where} (difference {span}, {proof})"
+    return f"{gap(found)}{unit(case)} {way} {where} (difference {span}, {proof})"
 
 
 def _called(case: Case, name: str) -> str:
@@ -144,7 +145,7 @@ def _missing(case: Case) -> Iterator[str]:
             "tune": "neither a prompt nor what you have today",
         }[case.family(only)]
         if not case.final.slow:
-            yield f"{only} was compared with the most frequent label only: {absent} took part."
+            yield f"{only} was compared with {no_effort(case)} only: {absent} took part."
     if case.contenders and case.floor is None:
         yield "Without a 'majority' candidate it isn't shown that anything was learnt at all."
 
@@ -247,7 +248,7 @@ def _few_rows(case: Case) -> Iterator[str]:
 
 def _sides_apart(case: Case) -> Iterator[str]:
     """Tell when validation and test rows disagree more than chance explains."""
-    for name in case.contenders:
+    for name in case.contenders if case.labels else ():
         before, after = case.validation[name], case.test[name]
         drop = before.metrics["accuracy"].value - after.metrics["accuracy"].value
         if abs(drop) >= SIDES_APART and abs(_z(before, after)) > SIDES_APART_Z:
@@ -280,7 +281,7 @@ def _one_answer(case: Case) -> Iterator[str]:
 def _no_label(case: Case) -> Iterator[str]:
     """Tell of answers that are no legal label."""
     legal = set(case.labels)
-    for name in case.contenders:
+    for name in case.contenders if legal else ():
         odd = [p.answer for p in case.answers[name] if p.answer not in legal]
         if odd:
             yield (
@@ -291,7 +292,7 @@ def _no_label(case: Case) -> Iterator[str]:
 
 
 def _too_good(case: Case) -> Iterator[str]:
-    for name in case.contenders:
+    for name in case.contenders if case.labels else ():
         card = case.test[name]
         if card.metrics["accuracy"].value == 1 and card.rows > 1:
             yield (

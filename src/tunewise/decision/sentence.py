@@ -6,7 +6,16 @@ rules.
 
 from __future__ import annotations
 
-from tunewise.decision.case import Case, advantage, advantage_range, gap, performance, spoken
+from tunewise.decision.case import (
+    Case,
+    advantage,
+    advantage_range,
+    gap,
+    no_effort,
+    performance,
+    spoken,
+    unit,
+)
 from tunewise.decision.finalists import milliseconds
 from tunewise.decision.words import asked, chance, counted, percent, time
 from tunewise.evaluation.power import ALPHA
@@ -84,12 +93,12 @@ def _unsettled(case: Case) -> str:
         return f"{only} {performance(case, only)}, but there is nothing to compare it with"
     if not case.outcome.questions:
         return (
-            "nothing that was tried is better than always answering the most frequent label"
+            f"nothing that was tried is better than {no_effort(case)}"
             f"; the best, {_best(case)}, {performance(case, _best(case))}"
         )
     if case.winner is None:
         return (
-            "nothing is shown to beat always answering the most frequent label"
+            f"nothing is shown to beat {no_effort(case)}"
             f"; the best, {_best(case)}, {performance(case, _best(case))}{_remedy(case)}"
         )
     return _open(case)
@@ -133,8 +142,7 @@ def _open(case: Case) -> str:
         what = f"{other} and {simpler} do equally well {where} ({span})"
         why = "a gain worth having could still hide in that"
     else:
-        unit = " of macro F1" if case.settings.metric == "macro_f1" else ""
-        what = f"{ahead} is {gap(comparison)}{unit} ahead of {behind} {where} ({span})"
+        what = f"{ahead} is {gap(comparison)}{unit(case)} ahead of {behind} {where} ({span})"
         why = (
             "which may be chance"
             if ahead == other

@@ -70,6 +70,32 @@ def matched(
         DataError: no rows, a row answered twice or not at all, an answer to a row that isn't
             there, a target that is no label, or a cost that can't be one.
     """
+    ids, right, kept = answered_rows(candidate, examples, predictions, labels, whole=whole)
+    odd = sorted({p.answer for p in kept} - set(labels))
+    words = (*labels, *odd)
+    index = {word: number for number, word in enumerate(words)}
+    return Answers(
+        ids=ids,
+        targets=np.array([index[target] for target in right], dtype=np.int64),
+        answers=np.array([index[p.answer] for p in kept], dtype=np.int64),
+        words=words,
+        legal=len(labels),
+        predictions=kept,
+    )
+
+
+def answered_rows(
+    candidate: str,
+    examples: Sequence[Example],
+    predictions: Sequence[Prediction],
+    labels: Sequence[str],
+    *,
+    whole: bool = True,
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[Prediction, ...]]:
+    """Return the ids of the rows answered, their targets and the predictions, in order of ids.
+
+    Args and errors are those of `matched`; without labels any target is legal.
+    """
     targets = _by_id(examples, labels)
     answered = _one_each(candidate, predictions)
     if strangers := [i for i in answered if i not in targets]:
@@ -86,18 +112,7 @@ def matched(
             mend="Predict every row; a row that can't be answered gets an empty answer.",
         )
     ids = tuple(sorted(answered))
-    kept = tuple(answered[i] for i in ids)
-    odd = sorted({p.answer for p in kept} - set(labels))
-    words = (*labels, *odd)
-    index = {word: number for number, word in enumerate(words)}
-    return Answers(
-        ids=ids,
-        targets=np.array([index[targets[i]] for i in ids], dtype=np.int64),
-        answers=np.array([index[p.answer] for p in kept], dtype=np.int64),
-        words=words,
-        legal=len(labels),
-        predictions=kept,
-    )
+    return ids, tuple(targets[i] for i in ids), tuple(answered[i] for i in ids)
 
 
 def _by_id(examples: Sequence[Example], labels: Sequence[str]) -> dict[str, str]:
@@ -106,7 +121,7 @@ def _by_id(examples: Sequence[Example], labels: Sequence[str]) -> dict[str, str]
         raise DataError("there is no row to judge on", mend="Give at least one labelled row.")
     legal = set(labels)
     for example in examples:
-        if example.target not in legal:
+        if legal and example.target not in legal:
             raise DataError(
                 f"the target '{example.target}' is none of the task's labels",
                 where=f"{example.source}, row {example.row:,}",

@@ -7,7 +7,7 @@ Knows nothing of what a difference is worth.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +15,7 @@ from scipy.stats import norm
 from statsmodels.stats.contingency_tables import mcnemar
 
 from tunewise.errors import BadInput, DataError, did_you_mean
-from tunewise.evaluation.answers import Answers, Floats, Integers, matched
+from tunewise.evaluation.answers import Answers, Floats, Integers, answered_rows, matched
 from tunewise.evaluation.f1 import Cells, MacroF1, cells
 from tunewise.evaluation.power import noticeable_difference, resampled_power, rows_to_notice
 from tunewise.evaluation.resampling import (
@@ -26,9 +26,12 @@ from tunewise.evaluation.resampling import (
     permutation_p,
     swapped,
 )
+from tunewise.evaluation.score import mean_of
+from tunewise.evaluation.texts import row_scores
 from tunewise.records import Comparison, Example, Interval, Prediction
+from tunewise.task.settings import LABEL_METRICS, TEXT_METRICS
 
-METRICS = ("accuracy", "macro_f1")
+METRICS = (*LABEL_METRICS, *TEXT_METRICS)
 
 
 def compared(
@@ -45,7 +48,8 @@ def compared(
     """Return challenger minus incumbent on the rows that both have answered.
 
     Accuracy: the exact McNemar test, and Bonett and Price's interval for a paired difference.
-    Macro F1: a permutation test that swaps the two answers to a row, and a BCa bootstrap of rows.
+    Macro F1 and written answers: a permutation test that swaps the two answers to a row, and a BCa
+    bootstrap of rows.
 
     Args:
         challenger: name of the one.
@@ -54,7 +58,7 @@ def compared(
         incumbent_predictions: likewise.
         examples: the rows, with their targets.
         labels: all legal labels.
-        metric: 'accuracy' or 'macro_f1'.
+        metric: 'accuracy' or 'macro_f1'; for written answers one of TEXT_METRICS.
         seed: of the resamples.
 
     Returns:
@@ -66,6 +70,9 @@ def compared(
     """
     if metric not in METRICS:
         raise BadInput(f"there is no metric '{metric}'", mend=did_you_mean(metric, METRICS))
+    if metric in TEXT_METRICS:
+        both = {challenger: challenger_predictions, incumbent: incumbent_predictions}
+        return _texts(both, examples, metric, seed)
     pair = _paired(
         matched(challenger, examples, challenger_predictions, labels, whole=False),
         matched(incumbent, examples, incumbent_predictions, labels, whole=False),
@@ -216,6 +223,66 @@ def _macro_f1(pair: _Pair, seed: int) -> _Found:
         low, high, method = exact.low, exact.high, "as accuracy, since no resample differs"
     else:
         low, high = bca_interval(difference, found.counts, values)
+        method = f"BCa bootstrap, {RESAMPLES:,} resamples of the rows"
+    noticeable, needed = resampled_power(rows, value, float(null.std()), float(values.std()))
+    return _Found(
+        difference=Interval(value, min(low, value), max(high, value), method),
+        p_value=permutation_p(value, null),
+        test=f"paired permutation, {SWAPS:,} swaps",
+        noticeable=noticeable,
+        rows_needed=needed,
+    )
+
+
+def _texts(
+    predictions: Mapping[str, Sequence[Prediction]],
+    examples: Sequence[Example],
+    metric: str,
+    seed: int,
+) -> Comparison:
+    """Return the comparison of two candidates' written answers, the challenger's first."""
+    challenger, incumbent = predictions
+    scores: list[dict[str, float]] = []
+    for name in (challenger, incumbent):
+        ids, targets, kept = answered_rows(name, examples, predictions[name], (), whole=False)
+        values = row_scores(metric, targets, [p.answer for p in kept])
+        scores.append(dict(zip(ids, values.tolist(), strict=True)))
+    shared = sorted(scores[0].keys() & scores[1].keys())
+    if not shared:
+        raise DataError(
+            f"'{challenger}' and '{incumbent}' have no row in common",
+            mend="Judge both on the same rows, or one on a part of the other's.",
+        )
+    ahead = np.array([scores[0][i] - scores[1][i] for i in shared])
+    found = _mean_difference(ahead, seed)
+    return Comparison(
+        challenger=challenger,
+        incumbent=incumbent,
+        metric=metric,
+        rows=len(shared),
+        difference=found.difference,
+        p_value=found.p_value,
+        p_adjusted=found.p_value,
+        test=found.test,
+        only_challenger=int(np.count_nonzero(ahead > 0)),
+        only_incumbent=int(np.count_nonzero(ahead < 0)),
+        noticeable=found.noticeable,
+        rows_needed=found.rows_needed,
+    )
+
+
+def _mean_difference(ahead: Floats, seed: int) -> _Found:
+    """Return what the rows' differences [rows] show of their mean."""
+    rows, value = len(ahead), float(ahead.mean())
+    ones, statistic = np.ones(rows, dtype=np.int64), mean_of(ahead)
+    values = bootstrapped(statistic, ones, seed)
+    rng = np.random.default_rng(seed)
+    null = np.array([(rng.integers(0, 2, rows) * 2 - 1) @ ahead / rows for _ in range(SWAPS)])
+    if np.ptp(values) < 1e-12:
+        exact = paired_difference(0, 0, rows)
+        low, high, method = value + exact.low, value + exact.high, "as for rows that were unseen"
+    else:
+        low, high = bca_interval(statistic, ones, values)
         method = f"BCa bootstrap, {RESAMPLES:,} resamples of the rows"
     noticeable, needed = resampled_power(rows, value, float(null.std()), float(values.std()))
     return _Found(

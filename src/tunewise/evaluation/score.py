@@ -13,10 +13,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from tunewise.errors import DataError
-from tunewise.evaluation.answers import Answers, matched
+from tunewise.evaluation.answers import Answers, Floats, answered_rows, matched
 from tunewise.evaluation.f1 import MacroF1, cells
 from tunewise.evaluation.proportion import share
-from tunewise.evaluation.resampling import RESAMPLES, bca_interval, bootstrapped
+from tunewise.evaluation.resampling import RESAMPLES, Statistic, bca_interval, bootstrapped
+from tunewise.evaluation.texts import row_scores
 from tunewise.records import (
     ConfusedPair,
     Example,
@@ -28,6 +29,7 @@ from tunewise.records import (
     Split,
     Timing,
 )
+from tunewise.task.settings import TEXT_METRICS
 
 PAIRS_KEPT = 100  # confused pairs on a scorecard; answers that are no label are kept besides
 IDS_KEPT = 5  # rows named for each pair
@@ -50,7 +52,8 @@ def scorecard(
     """Return how one candidate did on the given rows.
 
     An answer that is no legal label counts as wrong and stands among the confused pairs. Macro F1
-    is the mean over the labels that occur among the rows' targets.
+    is the mean over the labels that occur among the rows' targets. Without labels the answers are
+    written texts, and judged as such.
 
     Args:
         candidate: its name.
@@ -67,7 +70,15 @@ def scorecard(
     Raises:
         DataError: rows, predictions or times that can't be or don't fit together.
     """
-    answers = matched(candidate, examples, predictions, labels)
+    if labels:
+        answers = matched(candidate, examples, predictions, labels)
+        given, kept = len(answers.ids), answers.predictions
+        metrics = {"accuracy": accuracy(answers), "macro_f1": macro_f1_interval(answers)}
+        by_label, confused = label_figures(answers), confused_pairs(answers)
+    else:
+        _, targets, kept = answered_rows(candidate, examples, predictions, labels)
+        given, by_label, confused = len(kept), (), ()
+        metrics = text_intervals(targets, [prediction.answer for prediction in kept])
     latencies = _times(candidate, timing)
     p50, p95 = np.percentile(latencies, [50, 95]) if latencies else (None, None)
     batched = timing is not None and timing.rows > 0 and timing.seconds > 0
@@ -76,17 +87,17 @@ def scorecard(
         kind=kind,
         family=family,
         split=split,
-        rows=len(answers.ids),
-        metrics={"accuracy": accuracy(answers), "macro_f1": macro_f1_interval(answers)},
-        labels=label_figures(answers),
-        confused=confused_pairs(answers),
+        rows=given,
+        metrics=metrics,
+        labels=by_label,
+        confused=confused,
         part=part,
         latency_p50=None if p50 is None else float(p50),
         latency_p95=None if p95 is None else float(p95),
         rows_per_second=timing.rows / timing.seconds if timing is not None and batched else None,
-        tokens_per_request=_tokens_per_request(answers.predictions),
+        tokens_per_request=_tokens_per_request(kept),
         fit_seconds=fit_seconds,
-        cost_per_1000=_cost_per_1000(answers.predictions),
+        cost_per_1000=_cost_per_1000(kept),
     )
 
 
@@ -112,6 +123,39 @@ def macro_f1_interval(answers: Answers, resamples: int = RESAMPLES, seed: int = 
     low, high = bca_interval(statistic, found.counts, values)
     method = f"BCa bootstrap, {resamples:,} resamples of the rows"
     return Interval(value, min(low, value), max(high, value), method)
+
+
+def text_intervals(targets: Sequence[str], answers: Sequence[str]) -> dict[str, Interval]:
+    """Return each metric of written answers, with its interval."""
+    return {m: mean_interval(row_scores(m, targets, answers)) for m in TEXT_METRICS}
+
+
+def mean_interval(scores: Floats, resamples: int = RESAMPLES, seed: int = SEED) -> Interval:
+    """Return the mean of the rows' scores [rows], with a BCa bootstrap interval.
+
+    Where all rows score alike the bootstrap would claim certainty; an exact interval for the share
+    of rows that do otherwise, of which none was seen, stands in.
+    """
+    value, rows = float(scores.mean()), len(scores)
+    if np.ptp(scores) < 1e-12:
+        unseen = share(0, rows).high
+        low, high = value * (1 - unseen), value + (1 - value) * unseen
+        return Interval(value, low, high, "exact, for rows of a kind that wasn't seen")
+    ones = np.ones(rows, dtype=np.int64)
+    statistic = mean_of(scores)
+    low, high = bca_interval(statistic, ones, bootstrapped(statistic, ones, seed, resamples))
+    method = f"BCa bootstrap, {resamples:,} resamples of the rows"
+    return Interval(value, min(low, value), max(high, value), method)
+
+
+def mean_of(scores: Floats) -> Statistic:
+    """Return the statistic that takes counts of rows [resamples, rows] to their mean score."""
+
+    def mean(counts: Floats) -> Floats:
+        found: Floats = counts @ scores / counts.sum(axis=1)
+        return found
+
+    return mean
 
 
 def label_figures(answers: Answers) -> tuple[LabelFigures, ...]:

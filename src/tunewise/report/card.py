@@ -56,17 +56,18 @@ def model_card(evidence: Evidence) -> str:
 
 def _front_matter(evidence: Evidence) -> str:
     winner = evidence.winner
+    task = _task(evidence)
     known: dict[str, Any] = {
         "license": _licence(winner),
-        "pipeline_tag": "text-classification",
-        "tags": ["tunewise", "text-classification", *([winner.card.kind] if winner else [])],
+        "pipeline_tag": task,
+        "tags": ["tunewise", task, *([winner.card.kind] if winner else [])],
     }
     if winner and winner.card.kind in LIBRARIES:
         known["library_name"] = LIBRARIES[winner.card.kind]
     hub_id = _hub_id(_base_model(winner))
     if hub_id:
         known["base_model"] = hub_id
-    known["metrics"] = ["accuracy", "f1"]
+    known["metrics"] = ["accuracy", "f1"] if evidence.dataset.labels else ["rouge", "f1"]
     if winner:
         known["model-index"] = [_index_entry(evidence, winner)]
     stream = io.StringIO()
@@ -77,14 +78,20 @@ def _front_matter(evidence: Evidence) -> str:
     return stream.getvalue()
 
 
+def _task(evidence: Evidence) -> str:
+    """Return the task as the Hub names it."""
+    return "text-classification" if evidence.dataset.labels else "text-generation"
+
+
 def _index_entry(evidence: Evidence, winner: Judged) -> dict[str, Any]:
     """Return the figures as the Hub's model index has them."""
-    names = {"accuracy": "accuracy", "macro_f1": "f1"}
+    names = {"accuracy": "accuracy", "macro_f1": "f1", "rouge_l": "rouge", "token_f1": "f1"}
     found = [
         {"type": names.get(m, m), "name": figures.metric_name(m), "value": round(i.value, 4)}
         for m, i in winner.card.metrics.items()
     ]
-    task = {"type": "text-classification", "name": "Text classification"}
+    kind = _task(evidence)
+    task = {"type": kind, "name": kind.replace("-", " ").capitalize()}
     dataset = {"type": "private", "name": evidence.task.task, "split": "test"}
     return {
         "name": evidence.task.task,

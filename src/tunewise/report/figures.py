@@ -10,7 +10,13 @@ from tunewise.progress import clock
 from tunewise.records import Interval
 
 UNKNOWN = "—"
-METRICS = {"accuracy": "Accuracy", "macro_f1": "Macro F1"}
+METRICS = {
+    "accuracy": "Accuracy",
+    "macro_f1": "Macro F1",
+    "rouge_l": "ROUGE-L",
+    "token_f1": "Token F1",
+    "exact_match": "Exact",
+}
 
 
 def metric_name(metric: str) -> str:

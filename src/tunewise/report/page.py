@@ -87,6 +87,7 @@ def page(evidence: Evidence) -> str:
     drawn = plots.worth_drawing(evidence.judged, metric)
     train = Counter(row.target for row in evidence.rows("train"))
     labels = evidence.dataset.labels
+    counts = [train[label] for label in labels]
     return (
         environment()
         .get_template("report.html.j2")
@@ -111,8 +112,8 @@ def page(evidence: Evidence) -> str:
             label_rows=_label_rows(leader, train) if leader else [],
             sides=_sides(evidence),
             lengths=plots.length_bars([len(e.input) for e in evidence.dataset.examples]),
-            balance=plots.balance_bars([train[label] for label in labels], labels),
-            train_counts=sorted(((train[label], label) for label in labels), reverse=True),
+            balance=plots.balance_bars(counts, labels) if labels else None,
+            train_counts=sorted(zip(counts, labels, strict=True), reverse=True),
             findings=_findings(evidence),
             left_out=_left_out(evidence.dataset.left_out),
             curve=curve_plot.drawing(evidence.curves) if evidence.curves else None,

@@ -93,6 +93,9 @@ def differences(evidence: Evidence, one: Judged, other: Judged) -> list[Drawn]:
     """
     shown = errors_of(evidence, one).ids
     both = [row for row in _answered(evidence, one) if row.id in other.answers]
+    if not evidence.dataset.labels:
+        apart = [r for r in both if one.answers[r.id].answer != other.answers[r.id].answer]
+        return [Drawn("Written differently", len(apart), _drawn(evidence, apart, ERRORS_SHOWN))]
     kinds = (
         (f"Only {one.name} is right", True, False),
         (f"Only {other.name} is right", False, True),
@@ -120,7 +123,7 @@ def worst_pairs(one: Judged) -> list[Pair]:
 def confusion(evidence: Evidence, one: Judged) -> Matrix | None:
     """Return how often `one` answered each label with each; None when there are too many labels."""
     labels = evidence.dataset.labels
-    if len(labels) > LABELS_IN_MATRIX:
+    if not 0 < len(labels) <= LABELS_IN_MATRIX:
         return None
     counts: Counter[tuple[str, str]] = Counter()
     other: Counter[str] = Counter()

@@ -6,7 +6,7 @@ descriptions end up in the JSON schema that editors show. Knows nothing of files
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
@@ -360,10 +360,22 @@ CandidateEntry = Annotated[
 ]
 
 
+LabelMetric = Literal["accuracy", "macro_f1"]
+TextMetric = Literal["rouge_l", "token_f1", "exact_match"]
+Metric = LabelMetric | TextMetric
+LABEL_METRICS: tuple[str, ...] = get_args(LabelMetric)
+TEXT_METRICS: tuple[str, ...] = get_args(TextMetric)
+WRITERS = ("majority", "existing", "prompt", "lora", "full")  # kinds that can write an answer
+
+
 class DecideSettings(Strict):
     """What counts as better, and what any winner must keep to."""
 
-    metric: Literal["accuracy", "macro_f1"] = "accuracy"
+    metric: Metric = Field(
+        "accuracy",
+        description="What candidates are compared by. Left out: accuracy for labels, rouge_l for"
+        " written answers.",
+    )
     minimum_gain: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.02, description="A more laborious candidate must be better by at least this much."
     )
@@ -372,7 +384,13 @@ class DecideSettings(Strict):
     )
 
 
-def _default_candidates() -> list[CandidateEntry]:
+def _default_candidates(given: dict[str, Any]) -> list[CandidateEntry]:
+    if given.get("kind") == "generation":
+        return [
+            MajorityEntry(majority=MajoritySettings()),
+            PromptEntry(prompt=PromptSettings()),
+            LoraEntry(lora=LoraCandidateSettings()),
+        ]
     return [
         MajorityEntry(majority=MajoritySettings()),
         ProbeEntry(probe=ProbeSettings()),
@@ -398,10 +416,40 @@ class Task(Strict):
     candidates: list[CandidateEntry] = Field(
         default_factory=_default_candidates,
         min_length=1,
-        description="What may answer the task. Left out: majority, probe, prompt and encoder.",
+        description="What may answer the task. Left out: majority, probe, prompt and encoder; for"
+        " written answers majority, prompt and lora.",
     )
     decide: DecideSettings = DecideSettings()
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def metric_follows_kind(cls, value: Any) -> Any:
+        """Judge written answers by ROUGE-L where no metric is named."""
+        if not isinstance(value, dict) or value.get("kind") != "generation":
+            return value
+        decide = value.get("decide") or {}
+        if not isinstance(decide, dict) or "metric" in decide:
+            return value
+        return value | {"decide": decide | {"metric": "rouge_l"}}
+
+    @model_validator(mode="after")
+    def kind_bears_metric_and_candidates(self) -> Task:
+        """Refuse a metric or a candidate that the kind of task can't have."""
+        legal = TEXT_METRICS if self.kind == "generation" else LABEL_METRICS
+        if self.decide.metric not in legal:
+            raise ValueError(
+                f"decide: metric '{self.decide.metric}' doesn't fit kind '{self.kind}'; choose from"
+                f" {', '.join(legal)}"
+            )
+        if self.kind == "generation":
+            for entry in self.candidates:
+                if entry.kind not in WRITERS:
+                    raise ValueError(
+                        f"candidates: {entry.kind} chooses among labels and can't write an answer;"
+                        f" kind 'generation' has {', '.join(WRITERS)}"
+                    )
+        return self
 
 
 def named(entries: list[CandidateEntry]) -> dict[str, Entry]:

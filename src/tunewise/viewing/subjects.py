@@ -29,6 +29,7 @@ from tunewise.task.settings import (
     EncoderSettings,
     ProbeSettings,
     PromptSettings,
+    TuningSettings,
     named,
 )
 from tunewise.viewing.material import Material
@@ -254,7 +255,7 @@ def _of_candidate(
     if isinstance(settings, PromptSettings):
         if not given.dataset.labels:
             raise BadInput(
-                f"the candidate '{name}' scores labels, and this task has none",
+                f"the candidate '{name}' writes its answer; its prompt stands in its settings.json",
                 mend="Show how a model is trained on the row: leave out --candidate.",
             )
         run = (runs or given.folder / "runs") / given.task.task
@@ -263,16 +264,19 @@ def _of_candidate(
     if isinstance(settings, EncoderSettings | ProbeSettings):
         found = resolve(settings.model, progress, task_folder=given.folder)
         return Encoded(given, found, shorter(max_length, settings.max_length))
+    if isinstance(settings, TuningSettings):
+        found = resolve(settings.model, progress, task_folder=given.folder)
+        return Trained(given, found, shorter(max_length, settings.max_length), settings.train_on)
     raise BadInput(
         f"the candidate '{name}' reads no tokens",
-        mend="Name a prompt, probe or encoder, or a model with --model.",
+        mend="Name a prompt, probe, encoder or tuned model, or a model with --model.",
     )
 
 
 def language_model(given: Material) -> str:
     """Return the language model that the task names, or the default one."""
     for entry in named(given.task.candidates).values():
-        if isinstance(entry.settings, PromptSettings):
+        if isinstance(entry.settings, PromptSettings | TuningSettings):
             return entry.settings.model
     return DEFAULT_LANGUAGE_MODEL
 

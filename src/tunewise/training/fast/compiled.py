@@ -12,8 +12,8 @@ from typing import Any
 
 from torch import nn
 
-SECONDS = 60.0  # that compiling takes here, forward and backward, with an empty cache
-GAIN = 0.1  # share of a step's time that it saves at least; measured, see docs/training.md
+SECONDS = 45.0  # that compiling takes here, forward and backward, with an empty cache
+GAIN = 0.15  # share of a step's time that it saves at least; measured, see docs/training.md
 
 
 def pays(seconds: float) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import PartialState
 from torch import nn
 from transformers import TrainerCallback
 
@@ -151,12 +152,13 @@ def tuned(job: Job, progress: Progress) -> TunedLanguageModel:
 
 def device() -> torch.device:
     """Return where models are trained on this machine; with several cards, this process's."""
-    if not torch.cuda.is_available():
-        return torch.device("cpu")
-    from accelerate import PartialState
-
-    found: torch.device = PartialState().device
+    found: torch.device = processes().device
     return found
+
+
+def processes() -> PartialState:
+    """Return which of the training's processes this one is; the only one, unless launched so."""
+    return PartialState(cpu=not torch.cuda.is_available())
 
 
 def _prepared(job: Job, progress: Progress) -> _Prepared:
@@ -259,8 +261,11 @@ def _trained(
 ) -> tuple[LowestLoss, float | None, list[dict[str, float]], int]:
     """Train from the newest whole checkpoint or from the start; return best weights and figures."""
     arguments = job.arguments
+    state = processes()
     checkpoint = newest_whole(job.folder, prepared.key)
-    delete_checkpoints(job.folder, keep=checkpoint)
+    state.wait_for_everyone()  # before one of them deletes what others still look at
+    if state.is_main_process:
+        delete_checkpoints(job.folder, keep=checkpoint)
     best = LowestLoss(prepared.loss, len(prepared.validation), arguments.patience)
     done = 0
     if checkpoint is not None:

@@ -30,7 +30,7 @@ from tunewise.training.fast.recomputed import bytes_per_token, layers_to_recompu
 
 FLOAT = 4  # bytes of a trained parameter, of its gradient and of each of the optimizer's moments
 USED = 0.6  # share of the free memory that activations may take
-BUDGETS = {"cpu": 2048, "cuda": 16384}  # tokens of a pass beyond which nothing is gained
+BUDGETS = {"cpu": 1024, "cuda": 16384}  # tokens of a pass; more gain little, see docs/training.md
 COMPARED = 256  # tokens of the row on which the fast and the plain way are compared, at most
 TOLERANCES = {torch.float32: 1e-4, torch.bfloat16: 2e-2, torch.float16: 5e-3}
 

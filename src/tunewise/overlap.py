@@ -1,0 +1,53 @@
+"""How alike a written answer and the right one are, between 0 and 1.
+
+ROUGE-L is the F measure of the longest common subsequence of stemmed words (Lin 2004, ACL workshop
+Text Summarization Branches Out; the package rouge-score). Token F1 and exact match are those of
+SQuAD (Rajpurkar et al. 2016, arXiv 1606.05250): case, punctuation and articles don't count. Knows
+nothing of rows or candidates.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import string
+from collections import Counter
+from typing import Any
+
+_ARTICLES = re.compile(r"\b(a|an|the)\b")
+_PUNCTUATION = str.maketrans("", "", string.punctuation)
+
+
+def rouge_l(target: str, answer: str) -> float:
+    """Return the F measure of the longest common subsequence of stemmed words."""
+    return float(_scorer().score(target, answer)["rougeL"].fmeasure)
+
+
+def token_f1(target: str, answer: str) -> float:
+    """Return the F measure of the words that both have, in any order."""
+    right, said = normal(target).split(), normal(answer).split()
+    if not right or not said:
+        return float(right == said)
+    shared = sum((Counter(right) & Counter(said)).values())
+    return 2 * shared / (len(right) + len(said))
+
+
+def exact_match(target: str, answer: str) -> float:
+    """Return 1 where both are the same but for case, punctuation, articles and spaces, else 0."""
+    return float(normal(target) == normal(answer))
+
+
+def normal(text: str) -> str:
+    """Return a text without case, punctuation, articles and superfluous spaces."""
+    bare = text.lower().translate(_PUNCTUATION)
+    return " ".join(_ARTICLES.sub(" ", bare).split())
+
+
+@functools.cache
+def _scorer() -> Any:
+    from rouge_score.rouge_scorer import RougeScorer
+
+    return RougeScorer(["rougeL"], use_stemmer=True)
+
+
+MEASURES = {"rouge_l": rouge_l, "token_f1": token_f1, "exact_match": exact_match}
