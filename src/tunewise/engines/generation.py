@@ -17,7 +17,7 @@ from tunewise.errors import DataError
 from tunewise.models.loading import quiet_transformers
 from tunewise.progress import Progress, showing
 
-TOKENS_TOGETHER = 8192  # of prompts and answers, padding included
+CACHE_BYTES = 1e9  # of keys and values of all rows that are answered together
 ROWS_TOGETHER = 32
 
 
@@ -77,12 +77,21 @@ class Writer:
                 )
         found: list[Written | None] = [None] * len(prompts)
         with showing(progress, "Writing answers", len(prompts)) as bar:
-            for rows in together([len(prompt) for prompt in prompts], max_new_tokens):
+            lengths = [len(prompt) + max_new_tokens for prompt in prompts]
+            for rows in together(lengths, int(CACHE_BYTES / self._bytes_per_token())):
                 answers = self._answers([prompts[row] for row in rows], max_new_tokens)
                 for row, answer in zip(rows, answers, strict=True):
                     found[row] = answer
                 bar.advance(len(rows))
         return [answer for answer in found if answer is not None]
+
+    def _bytes_per_token(self) -> int:
+        """Return the bytes of one token's keys and values in all layers."""
+        config = self.model.config.get_text_config()
+        heads = config.num_attention_heads
+        size = getattr(config, "head_dim", None) or config.hidden_size // heads
+        keys = getattr(config, "num_key_value_heads", None) or heads
+        return int(2 * config.num_hidden_layers * keys * size * self.model.dtype.itemsize)
 
     def _answers(self, prompts: Sequence[Sequence[int]], max_new_tokens: int) -> list[Written]:
         longest = max(map(len, prompts))
@@ -115,15 +124,20 @@ class Writer:
         return Written(tuple(ids[: ends[0]] if ends else ids), bool(ends))
 
 
-def together(lengths: Sequence[int], max_new_tokens: int) -> list[list[int]]:
-    """Return prompts' numbers in batches of like length, the longest first."""
+def together(lengths: Sequence[int], most: int) -> list[list[int]]:
+    """Return rows' numbers in batches of like length, the longest first.
+
+    Args:
+        lengths: tokens of each row, those it may write included.
+        most: tokens of a batch, padding included; a row of more is alone.
+    """
     batches: list[list[int]] = []
     for row in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
-        most = 0 if not batches else lengths[batches[-1][0]] + max_new_tokens
-        full = batches and (
-            len(batches[-1]) >= ROWS_TOGETHER or (len(batches[-1]) + 1) * most > TOKENS_TOGETHER
+        full = not batches or (
+            len(batches[-1]) >= ROWS_TOGETHER
+            or (len(batches[-1]) + 1) * lengths[batches[-1][0]] > most
         )
-        if not batches or full:
+        if full:
             batches.append([])
         batches[-1].append(row)
     return batches

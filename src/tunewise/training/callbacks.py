@@ -11,9 +11,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor, distribute_tensor
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from tunewise.errors import BadInput
@@ -25,8 +27,22 @@ STEP_SECONDS = 60.0  # one within the epoch when the last one is this old
 
 
 def trainable_state(model: nn.Module) -> dict[str, Tensor]:
-    """Return the parameters that are trained, by name."""
-    return {n: p.detach() for n, p in model.named_parameters() if p.requires_grad}
+    """Return the parameters that are trained, by name; whole ones, where processes hold parts.
+
+    Then every process has to ask at the same time.
+    """
+    trained = {n: p.detach() for n, p in model.named_parameters() if p.requires_grad}
+    return {n: p.full_tensor() if isinstance(p, DTensor) else p for n, p in trained.items()}
+
+
+def put(parameter: nn.Parameter, weights: Tensor) -> None:
+    """Set a parameter, of which this process may hold a part, to whole weights."""
+    with torch.no_grad():
+        if isinstance(parameter, DTensor):
+            mesh, parts = parameter.device_mesh, parameter.placements
+            parameter.copy_(distribute_tensor(weights.to(mesh.device_type), mesh, parts))
+        else:
+            parameter.copy_(weights)
 
 
 class BestWeights(TrainerCallback):
@@ -99,7 +115,7 @@ class BestWeights(TrainerCallback):
             return self.last
         parameters = dict(self.model.named_parameters())
         for name, weights in self.weights.items():
-            parameters[name].data.copy_(weights)
+            put(parameters[name], weights)
         return self.epoch, self.value
 
 

@@ -38,12 +38,15 @@ class Complete:
 
 def seal(folder: Path, key: str) -> None:
     """Sync every file of a checkpoint, then write its marker."""
-    files = sorted(file for file in folder.iterdir() if file.name != MARKER)
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != MARKER)
     with disk_errors(folder):
         for file in files:
             sync_file(file)
         sync_folder(folder)
-    kept = {file.name: Kept(file.stat().st_size, file_sha256(file)) for file in files}
+    kept = {
+        file.relative_to(folder).as_posix(): Kept(file.stat().st_size, file_sha256(file))
+        for file in files
+    }
     write_json(folder / MARKER, Complete(key, kept))
     sync_folder(folder.parent)
 

@@ -38,8 +38,10 @@ class SealedTrainer(Trainer):
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         """Write what is trained, and nothing else, as safetensors."""
         folder = Path(output_dir or self.args.output_dir)
-        folder.mkdir(parents=True, exist_ok=True)
         weights = {n: w.cpu().contiguous() for n, w in trainable_state(self.model).items()}
+        if not self.args.should_save:  # another process writes them
+            return
+        folder.mkdir(parents=True, exist_ok=True)
         save_file(weights, str(folder / SAFE_WEIGHTS_NAME), metadata={"format": "pt"})
 
     def _issue_warnings_after_load(self, load_result: Any) -> None:

@@ -16,13 +16,14 @@ from tunewise.training.language.launched import CONFIG, launched
 
 
 @pytest.mark.slow
-def test_two_processes_take_the_steps_of_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sharded", [False, True])
+def test_two_processes_take_the_steps_of_one(sharded: bool, tmp_path: Path) -> None:
     # Catches a loss divided by one process's tokens, rows computed twice or left out, an epoch's
     # last step with fewer rows than processes, and gradients that aren't summed.
     model = tiny_folder("llama", tmp_path / "model")
     settings = {"rows": 42, "tokens_per_pass": 90, "train_batch_size": 11}
     alone = tuned(job(tmp_path / "alone", model, **settings), Silent())
-    both = launched(job(tmp_path / "both", model, **settings), 2, Silent())
+    both = launched(job(tmp_path / "both", model, **settings), 2, Silent(), sharded=sharded)
     steps = [[entry["loss"] for entry in done.curve if "loss" in entry] for done in (alone, both)]
     assert steps[1] == pytest.approx(steps[0], rel=1e-4)
     assert losses(both) == pytest.approx(losses(alone), rel=1e-4)

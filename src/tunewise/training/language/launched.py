@@ -20,6 +20,7 @@ from safetensors.torch import load_file
 from tunewise import errors
 from tunewise.errors import TunewiseError
 from tunewise.files import read_json, write_json
+from tunewise.models.loading import SAFELY
 from tunewise.progress import Progress
 from tunewise.rendering.faults import Fault
 from tunewise.rendering.rows import Rendered
@@ -27,12 +28,22 @@ from tunewise.training.language.adapters import trainable
 from tunewise.training.language.arguments import Arguments
 from tunewise.training.language.fit import Job, TunedLanguageModel
 
+WHOLE = 0.6  # share of a card's memory up to which every process holds all weights
 JOB, CONFIG = "job.json", "accelerate.yaml"
 RESULT, WEIGHTS, ERROR = "result.json", "trained.safetensors", "error.json"
 
 
-def launched(job: Job, processes: int, progress: Progress) -> TunedLanguageModel:
+def launched(
+    job: Job, processes: int, progress: Progress, *, sharded: bool | None = None
+) -> TunedLanguageModel:
     """Tune a language model in several processes of this machine; see fit.tuned.
+
+    Args:
+        job: what is to be trained.
+        processes: how many.
+        progress: told which configuration accelerate is given.
+        sharded: whether each process holds a part of the weights (FSDP2) in place of all (DDP);
+            left out, where the weights take more than WHOLE of a card's memory.
 
     Raises:
         TunewiseError: what a process met.
@@ -42,12 +53,16 @@ def launched(job: Job, processes: int, progress: Progress) -> TunedLanguageModel
         (job.folder / name).unlink(missing_ok=True)
     write_json(job.folder / JOB, _plain(job))
     config = job.folder / CONFIG
-    accelerate_config(processes).to_yaml_file(str(config))
+    if sharded is None:
+        sharded = needs_sharding(job.model)
+    layer = layer_class(job.model) if sharded else None
+    accelerate_config(processes, layer).to_yaml_file(str(config))
     command = [
         *(sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(config)),
         *("-m", "tunewise.training.language.worker", str(job.folder)),
     ]
-    progress.line(f"Training in {processes} processes: accelerate launch --config_file {config}")
+    how = "each with a part of the weights (FSDP2)" if sharded else "each with all weights (DDP)"
+    progress.line(f"Training in {processes} processes, {how}, as {config} tells accelerate.")
     threads = max(1, (os.cpu_count() or 1) // processes)
     ended = subprocess.run(command, check=False, env=os.environ | {"OMP_NUM_THREADS": str(threads)})
     if (job.folder / ERROR).exists():
@@ -60,13 +75,39 @@ def launched(job: Job, processes: int, progress: Progress) -> TunedLanguageModel
     return found
 
 
-def accelerate_config(processes: int) -> Any:
-    """Return accelerate's configuration for so many processes of this machine."""
+def needs_sharding(model: Path) -> bool:
+    """Whether a model's weights, as they are stored, leave too little of a card for the rest."""
+    if not torch.cuda.is_available():
+        return False
+    weights = sum(file.stat().st_size for file in model.glob("*.safetensors"))
+    card = torch.cuda.get_device_properties(0).total_memory
+    return bool(weights > WHOLE * card)
+
+
+def layer_class(model: Path) -> str:
+    """Return the name of the class of a model's decoder layers, built without weights."""
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    config = AutoConfig.from_pretrained(str(model), **SAFELY)
+    with torch.device("meta"):
+        built = AutoModelForCausalLM.from_config(config)
+    return type(built.get_decoder().layers[0]).__name__
+
+
+def accelerate_config(processes: int, layer: str | None = None) -> Any:
+    """Return accelerate's configuration for so many processes of this machine.
+
+    Args:
+        processes: how many.
+        layer: class of the layers that are sharded by FSDP2; None for DDP.
+    """
     from accelerate.commands.config.config_args import ClusterConfig
     from accelerate.utils import DistributedType
 
     on_cuda = torch.cuda.is_available()
     kind = DistributedType.MULTI_GPU if on_cuda else DistributedType.MULTI_CPU
+    if layer is not None:
+        kind = DistributedType.FSDP
     return ClusterConfig(
         compute_environment="LOCAL_MACHINE",
         distributed_type=kind,
@@ -77,7 +118,21 @@ def accelerate_config(processes: int) -> Any:
         machine_rank=0,
         num_machines=1,
         main_training_function="main",
+        fsdp_config=_fsdp(layer) if layer else {},
     )
+
+
+def _fsdp(layer: str) -> dict[str, Any]:
+    return {
+        "fsdp_version": 2,
+        "fsdp_auto_wrap_policy": "TRANSFORMER_BASED_WRAP",
+        "fsdp_transformer_layer_cls_to_wrap": layer,
+        "fsdp_reshard_after_forward": True,
+        "fsdp_state_dict_type": "SHARDED_STATE_DICT",
+        "fsdp_cpu_ram_efficient_loading": False,
+        "fsdp_activation_checkpointing": False,
+        "fsdp_offload_params": False,
+    }
 
 
 def read_job(folder: Path) -> Job:
