@@ -37,8 +37,8 @@ TEMPLATE = (
 SPECIAL = ("<pad>", "<unk>", "<|end|>", "<|system|>", "<|user|>", "<|assistant|>")
 
 
-def tiny_config(family: str) -> Any:
-    """Return the config of a model of two layers."""
+def tiny_config(family: str, **wider: int) -> Any:
+    """Return the config of a model of two layers, `wider` than usual where asked."""
     shape = {
         "vocab_size": len(SPECIAL) + len(LETTERS),
         "hidden_size": 32,
@@ -51,7 +51,7 @@ def tiny_config(family: str) -> Any:
         "bos_token_id": None,
         "eos_token_id": 2,
         "tie_word_embeddings": True,
-    }
+    } | wider
     if family == "gemma2":
         return Gemma2Config(
             **shape,
@@ -72,11 +72,13 @@ def tiny_config(family: str) -> Any:
     return kinds[family](**shape)
 
 
-def tiny_model(family: str, dtype: torch.dtype = torch.float32) -> Any:
+def tiny_model(family: str, dtype: torch.dtype = torch.float32, **wider: int) -> Any:
     """Return a random model whose logits aren't all alike."""
     torch.manual_seed(0)
     with quiet_transformers():
-        model = AutoModelForCausalLM.from_config(tiny_config(family), attn_implementation="eager")
+        model = AutoModelForCausalLM.from_config(
+            tiny_config(family, **wider), attn_implementation="eager"
+        )
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if parameter.ndim > 1:
@@ -102,10 +104,10 @@ def tiny_tokenizer() -> PreTrainedTokenizerFast:
     return fast
 
 
-def tiny_folder(family: str, folder: Path) -> Path:
+def tiny_folder(family: str, folder: Path, **wider: int) -> Path:
     """Write a tiny model and its tokenizer to `folder`, as a user would have them."""
     with quiet_transformers():
-        tiny_model(family).save_pretrained(str(folder))
+        tiny_model(family, **wider).save_pretrained(str(folder))
         tiny_tokenizer().save_pretrained(str(folder))
     return folder
 

@@ -246,6 +246,9 @@ class TuningSettings(CandidateSettings):
     test_rows: PositiveInt | None = Field(
         None, description="Rows, at most, on which it is judged. Left out: all."
     )
+    report_to: list[Literal["tensorboard", "wandb", "mlflow", "trackio"]] = Field(
+        default_factory=list, description="Trackers that are told of the training. Left out: none."
+    )
     switch_off: list[SwitchOff] = Field(
         default_factory=list,
         description="Ways to save work that are not to be taken; see docs/training.md.",

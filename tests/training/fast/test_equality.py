@@ -221,6 +221,14 @@ def test_compiled_layers_give_the_same_gradients_for_any_number_of_tokens() -> N
     compile_layers(loss.causal)
     for some, expected in zip(rows, plain, strict=True):
         assert_close(gradients(loss, [packed(some)]), expected, 1e-4)
+    # Catches a number that code is compiled anew for, which takes minutes with a real model.
+    from torch._dynamo.utils import counters
+
+    before = counters["stats"]["unique_graphs"]
+    for seed in range(5, 12):
+        some = random_rows(seed, seed=seed, common=seed)
+        gradients(loss, [packed(some, shared_beginning(some))])
+    assert counters["stats"]["unique_graphs"] == before
 
 
 def test_a_family_with_a_window_has_rows_longer_than_it() -> None:

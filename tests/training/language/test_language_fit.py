@@ -13,7 +13,7 @@ import pytest
 import torch
 from tiny_language_models import reversing, tiny_folder, tiny_tokenizer
 
-from tunewise.errors import DataError, ModelError, OutOfMemory, TaskFileError
+from tunewise.errors import BadInput, DataError, ModelError, OutOfMemory, TaskFileError
 from tunewise.progress import Silent
 from tunewise.rendering.chat import Chat
 from tunewise.rendering.rows import Rendered, Renderer
@@ -208,6 +208,14 @@ def test_a_model_whose_rows_can_not_lie_end_to_end_is_trained_row_by_row(
     assert losses(done) == pytest.approx(losses(whole), rel=1e-4)
 
 
+def test_a_tracker_that_is_not_installed_is_refused(
+    llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preflight.importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(BadInput, match="pip install trackio"):
+        tuned(job(tmp_path, llama, report_to=["trackio"]), Silent())
+
+
 def _one_row(work: Job) -> Job:
     return replace(work, train=work.train[:1])
 
@@ -289,3 +297,14 @@ def test_little_memory_recomputes_layers_and_says_so(
     assert done.recomputed_layers > 0
     assert any("computed twice" in line for line in told.said)
     assert losses(done) == pytest.approx(losses(whole), rel=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:bitsandbytes")
+def test_frozen_weights_in_four_bits_are_tuned_around(tmp_path: Path) -> None:
+    wide = tiny_folder("llama", tmp_path / "model", hidden_size=64, intermediate_size=128)
+    done = tuned(job(tmp_path / "work", wide, load_in_4bit=True, num_train_epochs=6), Silent())
+    found = losses(done)
+    assert found[-1] < 0.8 * found[0]
+    kinds = {type(m).__name__ for m in done.model.modules()}
+    assert "Linear4bit" in kinds
+    assert {p.dtype for p in done.model.parameters() if p.requires_grad} == {torch.float32}

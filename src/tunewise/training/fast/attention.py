@@ -235,8 +235,8 @@ def rows_attention(
     s_aux: Tensor | None = None,
     *,
     cu_seq_lens_q: Tensor,
-    max_length_q: int,
-    shared: int = 0,
+    max_length_q: Tensor,
+    shared: Tensor,
     **_: Any,
 ) -> tuple[Tensor, None]:
     """Return attention's output [1, tokens, heads, head size], as transformers' interface asks.
@@ -253,8 +253,8 @@ def rows_attention(
         softcap: bound of the scores before softmax (Gemma 2).
         s_aux: attention sinks; not supported.
         cu_seq_lens_q: where each segment begins, [segments + 1], on the CPU.
-        max_length_q: tokens of the longest row, the shared beginning included.
-        shared: tokens of the first segment if all rows see it, else 0.
+        max_length_q: tokens of the longest row, the shared beginning included; a scalar on the CPU.
+        shared: tokens of the first segment if all rows see it, else 0; a scalar on the CPU.
 
     Raises:
         NotImplementedError: dropout, sinks, or a mask.
@@ -262,14 +262,15 @@ def rows_attention(
     if dropout or s_aux is not None or attention_mask is not None:
         raise NotImplementedError("attention of rows knows no dropout, sinks or masks")
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    window = sliding_window if sliding_window and sliding_window < max_length_q else 0
+    longest, both = int(max_length_q), int(shared)
+    window = sliding_window if sliding_window and sliding_window < longest else 0
     q, k, v = query[0], key[0], value[0]
     if softcap is not None:
-        found = capped(q, k, v, cu_seq_lens_q, shared, scale, window, softcap)
+        found = capped(q, k, v, cu_seq_lens_q, both, scale, window, softcap)
     elif q.device.type == "cuda" and q.dtype is not torch.float32:
-        found = _on_cuda(q, k, v, cu_seq_lens_q, max_length_q, scale, window)
+        found = _on_cuda(q, k, v, cu_seq_lens_q, longest, scale, window)
     else:
-        found = RowsAttention.apply(q, k, v, cu_seq_lens_q, shared, scale, window)
+        found = RowsAttention.apply(q, k, v, cu_seq_lens_q, both, scale, window)
     return found[None], None
 
 

@@ -49,9 +49,10 @@ class RowsLoss(nn.Module):
             use_cache=False,
             cu_seq_lens_q=packed.starts,
             cu_seq_lens_k=packed.starts,
-            max_length_q=packed.longest,
-            max_length_k=packed.longest,
-            shared=packed.shared,
+            # As tensors: compiled code is made anew for each number, but not for what a tensor holds.
+            max_length_q=torch.tensor(packed.longest),
+            max_length_k=torch.tensor(packed.longest),
+            shared=torch.tensor(packed.shared),
         ).last_hidden_state[0]  # [tokens, hidden]
         head = self.causal.get_output_embeddings()
         if self.supervised_head and type(head) is nn.Linear:

@@ -113,4 +113,9 @@ def _frozen(folder: Path, arguments: Arguments, device: torch.device, where: str
             local_files_only=True,
             trust_remote_code=False,
         )
+    for layer in model.modules():
+        # On a CPU bitsandbytes repacks a layer's weights the first time it only answers, and lets no
+        # gradient through from then on; a validation in between would end the learning unseen.
+        if hasattr(layer, "support_avx512bf16_for_cpu"):
+            layer.support_avx512bf16_for_cpu = False
     return prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)

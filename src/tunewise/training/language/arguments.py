@@ -60,6 +60,7 @@ class Arguments:
         load_in_4bit: whether the frozen weights are in NF4 (QLoRA).
         patience: epochs without a lower validation loss after which the training stops.
         switched_off: ways to save work that aren't taken.
+        report_to: trackers that are told of the training.
         The others: as in transformers.TrainingArguments.
     """
 
@@ -79,6 +80,7 @@ class Arguments:
     patience: int
     train_on: str
     switched_off: tuple[str, ...]
+    report_to: tuple[str, ...] = ()
 
 
 def effective(
@@ -104,6 +106,7 @@ def effective(
         patience=settings.early_stopping_patience or recipe.patience,
         train_on=settings.train_on,
         switched_off=tuple(sorted(settings.switch_off)),
+        report_to=tuple(sorted(settings.report_to)),
     )
 
 
@@ -152,7 +155,7 @@ def training_arguments(arguments: Arguments, folder: Path, *, validates: bool) -
         logging_nan_inf_filter=False,  # a loss that isn't finite must be seen
         dataloader_pin_memory=False,
         remove_unused_columns=False,
-        report_to="none",
+        report_to=list(arguments.report_to) or "none",
         disable_tqdm=True,
         log_level="error",
     )

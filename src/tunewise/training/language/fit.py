@@ -164,6 +164,7 @@ def processes() -> PartialState:
 def _prepared(job: Job, progress: Progress) -> _Prepared:
     """Look over all that can be known to go wrong, and make ready what is trained."""
     arguments, most = job.arguments, job.arguments.max_length
+    preflight.check_trackers(arguments.report_to, job.where)
     train = preflight.rows_to_train(job.train, most, job.allow, progress, least=2)
     validation = preflight.rows_to_train(job.validation, most, job.allow, progress, least=0)
     where = device()

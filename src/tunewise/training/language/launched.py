@@ -138,7 +138,8 @@ def _fsdp(layer: str) -> dict[str, Any]:
 def read_job(folder: Path) -> Job:
     """Return the job that `launched` wrote down in a folder."""
     told = read_json(folder / JOB)
-    arguments = told["arguments"] | {"switched_off": tuple(told["arguments"]["switched_off"])}
+    lists = ("switched_off", "report_to")
+    arguments = told["arguments"] | {name: tuple(told["arguments"][name]) for name in lists}
     return Job(
         **{name: told[name] for name in _SIMPLE},
         train=[_rendered(row) for row in told["train"]],

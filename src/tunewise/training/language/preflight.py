@@ -6,6 +6,7 @@ should know. Knows nothing of the training itself.
 
 from __future__ import annotations
 
+import importlib.util
 import math
 import shutil
 import time
@@ -18,7 +19,7 @@ import psutil
 import torch
 from torch import nn
 
-from tunewise.errors import DataError, DiskFull, ModelError, OutOfMemory
+from tunewise.errors import BadInput, DataError, DiskFull, ModelError, OutOfMemory
 from tunewise.files import existing_parent
 from tunewise.progress import Progress
 from tunewise.rendering.faults import counted
@@ -78,6 +79,21 @@ def rows_to_train(
             mend="Give at least two rows with an answer.",
         )
     return found
+
+
+def check_trackers(names: Sequence[str], where: str) -> None:
+    """Refuse trackers whose package isn't installed.
+
+    Raises:
+        BadInput: with the command that installs it.
+    """
+    for name in names:
+        if importlib.util.find_spec(name) is None:
+            raise BadInput(
+                f"report_to names {name}, which isn't installed",
+                where=where,
+                mend=f"Install it: pip install {name}",
+            )
 
 
 def check_tokens(rows: Sequence[Row], model: Any, where: str) -> None:
