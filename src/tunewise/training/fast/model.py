@@ -49,7 +49,7 @@ class RowsLoss(nn.Module):
             use_cache=False,
             cu_seq_lens_q=packed.starts,
             cu_seq_lens_k=packed.starts,
-            # As tensors: compiled code is made anew for each number, but not for what a tensor holds.
+            # Tensors, because compiled code is made anew for each number that it is given.
             max_length_q=torch.tensor(packed.longest),
             max_length_k=torch.tensor(packed.longest),
             shared=torch.tensor(packed.shared),

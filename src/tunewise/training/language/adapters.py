@@ -114,8 +114,8 @@ def _frozen(folder: Path, arguments: Arguments, device: torch.device, where: str
             trust_remote_code=False,
         )
     for layer in model.modules():
-        # On a CPU bitsandbytes repacks a layer's weights the first time it only answers, and lets no
-        # gradient through from then on; a validation in between would end the learning unseen.
+        # On a CPU bitsandbytes repacks a layer's weights the first time it only answers, and lets
+        # no gradient through from then on; a validation in between would end the learning unseen.
         if hasattr(layer, "support_avx512bf16_for_cpu"):
             layer.support_avx512bf16_for_cpu = False
     return prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
