@@ -59,7 +59,7 @@ def test_the_report_speaks_of_no_labels(done: Done) -> None:
     page = done.folder.report.read_text()
     for words in ("Confused labels", "Figures by label", "Training rows of each label"):
         assert words not in page
-    for words in ("ROUGE-L", "Written differently", "lora-tiny"):
+    for words in ("ROUGE-L", "Written differently", "lora-tiny", "Loss of lora-tiny by epoch"):
         assert words in page
     card = done.folder.readme.read_text()
     assert "pipeline_tag: text-generation" in card
@@ -73,6 +73,15 @@ def test_the_winner_answers_new_rows(done: Done, capsys: pytest.CaptureFixture[s
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["answer"] for line in lines] == ["aaa", "ddd"]
     assert api.load(done.folder.path).predict(["abcdab"]) == ["aaa"]
+
+
+def test_what_the_tuned_model_is_trained_on_can_be_shown(
+    done: Done, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = str(done.home / "task.yaml")
+    assert status(["show", task, "1", "--candidate", "lora-tiny"]) == 0
+    told = capsys.readouterr().out
+    assert "<|end|>" in told
 
 
 def test_a_second_run_does_nothing_anew(done: Done) -> None:

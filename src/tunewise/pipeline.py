@@ -46,7 +46,7 @@ from tunewise.workspace.folder import CandidateFolder, RunFolder, held, made
 from tunewise.workspace.stages import record_of, run_stage
 
 VERDICT_VERSION = 1  # each rises when its stage would leave something else for the same inputs
-REPORT_VERSION = 1
+REPORT_VERSION = 2
 
 
 def run(

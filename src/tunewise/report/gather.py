@@ -27,7 +27,7 @@ from tunewise.records import (
 )
 from tunewise.task.load import load_task
 from tunewise.task.settings import CandidateSettings, Task, named
-from tunewise.workspace.folder import RunFolder
+from tunewise.workspace.folder import CandidateFolder, RunFolder
 from tunewise.workspace.stages import record_of
 
 SIDES: tuple[Split, ...] = ("train", "validation", "test")
@@ -45,6 +45,7 @@ class Judged:
         asked: its settings in task.yaml, defaults filled in.
         settings: what was fitted, exactly, as its settings.json has it.
         answers: its predictions on the test rows, by the row's id.
+        training: what its training logged, in order; empty where nothing was trained in steps.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Judged:
     asked: CandidateSettings
     settings: Any
     answers: dict[str, Prediction]
+    training: tuple[dict[str, float], ...] = ()
 
     def figure(self, metric: str) -> Interval:
         """Return its figure on the test rows."""
@@ -191,7 +193,14 @@ def _judged(folder: RunFolder, verdict: Verdict, name: str, asked: CandidateSett
         asked=asked,
         settings=read_json(files.settings),
         answers={p.id: p for p in read_records(files.predictions("test"), Prediction)},
+        training=_training(files),
     )
+
+
+def _training(files: CandidateFolder) -> tuple[dict[str, float], ...]:
+    """Return what a candidate's training logged, nothing where it left no training.json."""
+    path = files.path / "training.json"
+    return tuple(read_json(path)["curve"]) if path.exists() else ()
 
 
 def _keys(count: int) -> list[str]:

@@ -18,7 +18,7 @@ from markupsafe import Markup, escape
 
 from tunewise.audit.masking import excerpt
 from tunewise.records import Comparison, Finding, LabelFigures, LeftOut
-from tunewise.report import curve_plot, figures, plots, samples, text
+from tunewise.report import curve_plot, figures, loss_plot, plots, samples, text
 from tunewise.report.gather import SIDES, Evidence, Judged
 from tunewise.version import __version__
 
@@ -117,6 +117,11 @@ def page(evidence: Evidence) -> str:
             findings=_findings(evidence),
             left_out=_left_out(evidence.dataset.left_out),
             curve=curve_plot.drawing(evidence.curves) if evidence.curves else None,
+            losses=[
+                found
+                for one in evidence.judged
+                if (found := loss_plot.drawing(one.name, one.training)) is not None
+            ],
             settings={one.name: _settings(one) for one in evidence.judged},
             version=__version__,
         )
