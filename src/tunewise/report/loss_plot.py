@@ -51,9 +51,7 @@ def drawing(name: str, curve: Sequence[dict[str, float]]) -> LossDrawing | None:
         return None
     left, top, right, bottom = FRAME
     last = max(x for x, _ in known)
-    highest = (
-        max(y for _, y in known) or 1.0
-    )  # where every loss is nil there is a frame too
+    highest = max(y for _, y in known) or 1.0  # where every loss is nil there is a frame too
     x, y = linear(0.0, last, left, right), linear(0.0, highest, bottom, top)
 
     def line(points: Sequence[tuple[float, float]]) -> str:
