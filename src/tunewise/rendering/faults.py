@@ -117,7 +117,7 @@ def preflight(rows: Sequence[Rendered], max_length: int, allow: Collection[str] 
     checked_names(allow)
     found = {number: faults_of(row, max_length) for number, row in enumerate(rows)}
     faults = [fault for several in found.values() for fault in several]
-    refuse(faults, allow)
+    refuse(faults, allow, in_task=True)
     ready, left_out = [], []
     for number, row in enumerate(rows):
         nothing = next((f for f in found[number] if f.name in LEFT_OUT), None)
@@ -129,13 +129,22 @@ def preflight(rows: Sequence[Rendered], max_length: int, allow: Collection[str] 
     return Ready(tuple(ready), tuple(left_out), tuple(faults))
 
 
-def refuse(faults: Sequence[Fault], allow: Collection[str] = ()) -> None:
-    """Raise DataError if a fault isn't among those allowed."""
+def refuse(faults: Sequence[Fault], allow: Collection[str] = (), *, in_task: bool = False) -> None:
+    """Raise DataError if a fault isn't among those allowed.
+
+    Args:
+        faults: of rows.
+        allow: names of faults to go on with.
+        in_task: whether they are allowed in the task file, rather than by an option.
+    """
     serious = [fault for fault in faults if fault.name not in allow]
     if not serious:
         return
     first = serious[0]
-    names = " ".join(f"--allow {name}" for name in dict.fromkeys(f.name for f in serious))
+    several = list(dict.fromkeys(fault.name for fault in serious))
+    names = " ".join(f"--allow {name}" for name in several)
+    if in_task:
+        names = f"allow: [{', '.join(several)}] under the candidate"
     rows = len({fault.row for fault in serious})
     others = f" ({counted(serious)}; {rows:,} rows in all)" if rows > 1 else ""
     raise DataError(

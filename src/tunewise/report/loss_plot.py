@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from tunewise.report.plots import FRAME, Tick, linear
 
 MARKS = 5  # on an axis, at most
+SMALLEST = 1e-6  # loss that the frame is high
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def drawing(name: str, curve: Sequence[dict[str, float]]) -> LossDrawing | None:
         return None
     left, top, right, bottom = FRAME
     last = max(x for x, _ in known)
-    highest = max(y for _, y in known) or 1.0  # where every loss is nil there is a frame too
+    highest = max(SMALLEST, *(y for _, y in known))  # all may be nil
     x, y = linear(0.0, last, left, right), linear(0.0, highest, bottom, top)
 
     def line(points: Sequence[tuple[float, float]]) -> str:
@@ -74,6 +75,6 @@ def drawing(name: str, curve: Sequence[dict[str, float]]) -> LossDrawing | None:
 
 def _marks(highest: float) -> list[float]:
     """Return round numbers from 0 up to the highest value, at most MARKS of them."""
-    step = 10.0 ** math.floor(math.log10(highest / MARKS)) if highest > 0 else 1.0
+    step = 10.0 ** math.floor(math.log10(highest / MARKS))
     size = next(step * lead for lead in (1, 2, 5, 10) if highest / (step * lead) < MARKS)
     return [round(number * size, 6) for number in range(int(highest / size) + 1)]
