@@ -23,7 +23,7 @@ Goals: 5 times trl-defaults, 1.5 times trl-tuned, peak memory no higher than eit
 matrix-product rate. --check exits 1 when one is missed. --quick takes under a minute: one task, two
 steps, one turn, without trl-defaults. Refuses to run on a busy machine.
 
-    python benchmarks/finetune.py [--turns N] [--steps N] [--all] [--compile] [--json FILE]
+    python benchmarks/finetune.py [--turns N] [--steps N] [--only TASK] [--all] [--compile] [--json FILE]
                                   [--check] [--quick]
 """
 
@@ -332,6 +332,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--turns", type=int, default=2)
     parser.add_argument("--steps", type=int, default=7)
+    parser.add_argument("--only", choices=TASKS)
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--json", type=Path)
@@ -346,7 +347,7 @@ def main() -> None:
     refuse_a_busy_machine()
     arms = ["tunewise", "trl-tuned"] + ([] if asked.quick else ["trl-defaults"])
     arms += ["trl-autocast"] * asked.all + ["tunewise-compiled"] * asked.compile
-    tasks = TASKS[:1] if asked.quick else TASKS
+    tasks = [asked.only] if asked.only else TASKS[:1] if asked.quick else TASKS
     turns, steps = (1, 2) if asked.quick else (asked.turns, asked.steps)
     missed: list[str] = []
     written: dict[str, Any] = {"commit": commit(), "environment": environment(), "tasks": {}}

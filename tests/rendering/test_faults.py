@@ -77,13 +77,13 @@ def test_the_first_row_is_named_with_how_to_go_on():
     told = str(error.value)
     assert told.startswith("a.csv:2: 3 of the answer's 5 tokens")
     assert "(nothing-supervised 1, truncated-answer 1; 2 rows in all)" in told
-    assert "--allow truncated-answer --allow nothing-supervised." in told
+    assert "allow: [truncated-answer, nothing-supervised]" in told
     assert "\n" not in told
 
 
 def test_what_is_allowed_is_cut_or_left_out_and_listed():
     rows = [row(10, 5, number=1), row(99, 1, number=2), row(3, 3, number=3)]
-    with pytest.raises(DataError, match="--allow nothing-supervised"):
+    with pytest.raises(DataError, match="allow: \\[nothing-supervised"):
         preflight(rows, 12, ["truncated-answer"])
     ready = preflight(rows, 12, ["truncated-answer", "nothing-supervised"])
     assert [(one.row, len(one.ids), one.answer_tokens) for one in ready.rows] == [
