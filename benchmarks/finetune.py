@@ -23,8 +23,8 @@ Goals: 5 times trl-defaults, 1.5 times trl-tuned, peak memory no higher than eit
 matrix-product rate. --check exits 1 when one is missed. --quick takes under a minute: one task, two
 steps, one turn, without trl-defaults. Refuses to run on a busy machine.
 
-    python benchmarks/finetune.py [--turns N] [--steps N] [--only TASK] [--all] [--compile] [--json FILE]
-                                  [--check] [--quick]
+    python benchmarks/finetune.py [--turns N] [--steps N] [--only TASK] [--all] [--compile]
+                                  [--json FILE] [--check] [--quick]
 """
 
 from __future__ import annotations
