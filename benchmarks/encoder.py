@@ -39,7 +39,8 @@ from transformers import (
     TrainingArguments,
 )
 
-from tunewise.candidates.encoder import computes_in_bf16, longest_input, prepared_encoder
+from tunewise.candidates.encoder import longest_input, prepared_encoder
+from tunewise.engines.precision import computes_in_bf16
 from tunewise.evaluation.compare import paired_difference
 from tunewise.files import write_json
 from tunewise.models.loading import load_encoder, load_tokenizer, quiet_transformers
@@ -49,7 +50,7 @@ from tunewise.records import Interval
 from tunewise.task.settings import EncoderSettings
 from tunewise.training.encoder.arguments import Arguments, effective
 from tunewise.training.encoder.batches import Padding, batches_by_length, tokenised
-from tunewise.training.encoder.fit import Job, Texts, tuned
+from tunewise.training.encoder.fit import Job, Texts, device, tuned
 from tunewise.workspace.environment import environment
 
 GOAL = 2.5  # times Trainer's examples per second
@@ -143,7 +144,7 @@ def prepared(seed: int, *, rows: int | None, quick: bool) -> Bench:
         rows=len(train[0]),
         parameters=encoder.num_parameters(),
         max_length=longest_input(encoder, tokenizer),
-        bf16=computes_in_bf16("auto"),
+        bf16=computes_in_bf16("auto", device()),
         seed=seed,
     )
     learnt, judged = (

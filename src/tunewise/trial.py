@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 
 from tunewise.candidates import FAMILIES, Candidate, Fitted, Setup, candidate
+from tunewise.data.shapes.turns import last_answer
 from tunewise.evaluation.score import scorecard
 from tunewise.files import file_sha256, read_record, read_records, write_json, write_jsonl
 from tunewise.progress import Progress, Silent, clock, showing
@@ -215,8 +216,6 @@ def models_of(entry: Entry) -> list[str]:
 
 def _without_target(row: Example) -> Example:
     """Return the row as a candidate may see it when it is judged."""
-    turns = row.messages
-    last = max((n for n, m in enumerate(turns) if m.role == "assistant"), default=len(turns))
     return Example(
         row.id,
         row.input,
@@ -225,7 +224,7 @@ def _without_target(row: Example) -> Example:
         row.source,
         row.columns,
         row.group,
-        messages=turns[:last],
+        messages=row.messages[: last_answer(row.messages)],
     )
 
 

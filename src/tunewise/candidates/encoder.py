@@ -20,13 +20,14 @@ from peft import LoraConfig, PeftModel, TaskType, get_peft_model
 
 from tunewise.candidates import Setup
 from tunewise.candidates.label_names import LabelNames, label_names
+from tunewise.candidates.tuned import answering_dtype, base_of
 from tunewise.engines.embeddings import Embedder
-from tunewise.engines.precision import fastest_dtype
+from tunewise.engines.precision import computes_in_bf16, fastest_dtype
 from tunewise.errors import ModelError, RunFolderError
 from tunewise.files import folder_written_whole, read_json, write_json
 from tunewise.models.loading import load_encoder, load_tokenizer, quiet_peft, quiet_transformers
 from tunewise.models.resolve import ModelFolder, resolve
-from tunewise.progress import Progress, Silent, showing
+from tunewise.progress import Progress, showing
 from tunewise.records import Example, Prediction
 from tunewise.task.settings import EncoderSettings, LoraSettings
 from tunewise.training.checkpoints import delete_checkpoints
@@ -34,7 +35,7 @@ from tunewise.training.encoder.arguments import Arguments, effective, lora_setti
 from tunewise.training.encoder.batches import Padding, batches_by_length, tokenised
 from tunewise.training.encoder.classifier import EncoderClassifier, save_classifier, with_head
 from tunewise.training.encoder.fit import Job, Texts, Tuned, device, tuned
-from tunewise.training.encoder.preflight import check_target_modules
+from tunewise.training.preflight import check_target_modules
 
 
 class Encoder:
@@ -71,7 +72,7 @@ class Encoder:
             rows=len(texts.texts),
             parameters=encoder.num_parameters(),
             max_length=min(self.settings.max_length, longest_input(encoder, tokenizer)),
-            bf16=computes_in_bf16(self.settings.bf16),
+            bf16=computes_in_bf16(self.settings.bf16, device()),
             seed=self.setup.seed,
         )
         job = Job(
@@ -104,27 +105,15 @@ class Encoder:
             encoder = load_encoder(place)
         else:
             place = folder / "adapter"
-            encoder = adapted(self._base_of(about, place), place)
-        dtype = getattr(torch, about["answering"]["dtype"])
-        if dtype is torch.bfloat16 and fastest_dtype(device()) is not dtype:
-            dtype = torch.float32  # the machine that answers may not be the one that trained
+            base = base_of(about, place, self.setup.task_folder)
+            encoder = adapted(load_encoder(base), place)
         return FittedEncoder(
             with_head(encoder, place),
             load_tokenizer(place),
             answering_order(about["labels"], self.setup.labels, folder),
             max_length=about["training"]["max_length"],
-            dtype=dtype,
+            dtype=answering_dtype(about, device()),
         )
-
-    def _base_of(self, about: dict[str, Any], place: Path) -> Any:
-        base = resolve(about["model"]["name"], Silent(), task_folder=self.setup.task_folder)
-        if base.fingerprint != about["model"]["fingerprint"]:
-            raise RunFolderError(
-                f"the model '{base.name}' isn't the one that this adapter was trained on",
-                where=str(place),
-                mend="Bring back the model as it was, or run the task again.",
-            )
-        return load_encoder(base.path)
 
     def _label_names(self, train: Sequence[Example], model: Path, progress: Progress) -> LabelNames:
         def embedded(names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -236,7 +225,7 @@ def prepared_encoder(encoder: Any, lora: LoraSettings | None, where: str) -> Any
         encoder.set_attn_implementation("eager")
     if lora is None:
         return encoder
-    check_target_modules(encoder, lora.target_modules, where)
+    check_target_modules(encoder, lora.target_modules, f"{where}: lora.target_modules")
     config = LoraConfig(task_type=TaskType.FEATURE_EXTRACTION, **lora.model_dump())
     with quiet_peft():
         return get_peft_model(encoder, config)
@@ -255,11 +244,6 @@ def longest_input(encoder: Any, tokenizer: Any) -> int:
     if hasattr(getattr(encoder, "embeddings", None), "padding_idx"):
         positions -= encoder.embeddings.padding_idx + 1
     return min(positions, int(tokenizer.model_max_length))
-
-
-def computes_in_bf16(wanted: bool | str) -> bool:
-    """Return whether to train in bfloat16: as the user says, or whichever is faster here."""
-    return wanted if isinstance(wanted, bool) else fastest_dtype(device()) is torch.bfloat16
 
 
 def answering_order(trained: list[str], task: Sequence[str], folder: Path) -> dict[str, int]:

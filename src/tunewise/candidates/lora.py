@@ -19,10 +19,12 @@ import torch
 
 from tunewise.candidates import Setup
 from tunewise.candidates.prompt.conversation import Conversation
-from tunewise.engines.generation import Writer
+from tunewise.candidates.prompt.settings_file import used
+from tunewise.candidates.tuned import answering_dtype, base_of
+from tunewise.candidates.writing import AnswerWriter, room_for
 from tunewise.engines.label_scoring import LabelScorer
-from tunewise.engines.precision import fastest_dtype
-from tunewise.errors import ModelError, RunFolderError
+from tunewise.engines.precision import computes_in_bf16, fastest_dtype
+from tunewise.errors import ModelError
 from tunewise.files import folder_written_whole, read_json, write_json
 from tunewise.models.loading import (
     context_length,
@@ -33,7 +35,7 @@ from tunewise.models.loading import (
     stop_ids,
 )
 from tunewise.models.resolve import ModelFolder, resolve
-from tunewise.progress import Progress, Silent
+from tunewise.progress import Progress
 from tunewise.records import Example, Prediction
 from tunewise.rendering.chat import Chat, chat_to_train
 from tunewise.rendering.rows import Renderer
@@ -44,9 +46,6 @@ from tunewise.training.language.arguments import Arguments, effective
 from tunewise.training.language.card import card
 from tunewise.training.language.fit import Job, TunedLanguageModel, device, tuned
 from tunewise.training.language.launched import launched
-
-ROOM = 1.25  # times the longest answer trained on: what an answer may take
-LEAST_NEW_TOKENS = 32
 
 
 class Lora:
@@ -87,7 +86,7 @@ class Lora:
             max_length=min(
                 settings.max_length, context_length(base.path, tokenizer) or settings.max_length
             ),
-            bf16=computes_in_bf16(settings.bf16),
+            bf16=computes_in_bf16(settings.bf16, device()),
             seed=self.setup.seed,
         )
         job = Job(
@@ -122,15 +121,13 @@ class Lora:
             RunFolderError: the base model of an adapter isn't the one it was trained on.
         """
         about = read_json(folder / "settings.json")
-        dtype = getattr(torch, about["answering"]["dtype"])
-        if dtype is torch.bfloat16 and fastest_dtype(device()) is not dtype:
-            dtype = torch.float32  # the machine that answers may not be the one that trained
+        dtype = answering_dtype(about, device())
         if about["training"]["method"] == "full":
             place = folder / "model"
             model: Any = load_causal(place, dtype)
         else:
             place = folder / "adapter"
-            model = merged(self._base_of(about, place), place, dtype)
+            model = merged(base_of(about, place, self.setup.task_folder), place, dtype)
         return FittedLora(
             model.to(device()).eval(),
             load_tokenizer(place),
@@ -142,16 +139,6 @@ class Lora:
 
     def _wording(self) -> Wording:
         return wording_of(self.setup.task_kind, self.setup.instruction, self.setup.labels)
-
-    def _base_of(self, about: dict[str, Any], place: Path) -> Path:
-        base = resolve(about["model"]["name"], Silent(), task_folder=self.setup.task_folder)
-        if base.fingerprint != about["model"]["fingerprint"]:
-            raise RunFolderError(
-                f"the model '{base.name}' isn't the one that this adapter was trained on",
-                where=str(place),
-                mend="Bring back the model as it was, or run the task again.",
-            )
-        return base.path
 
     def _save(
         self, done: TunedLanguageModel, tokenizer: Any, folder: Path, about: dict[str, Any]
@@ -173,17 +160,10 @@ class Lora:
     def _about(
         self, base: ModelFolder, arguments: Arguments, done: TunedLanguageModel
     ) -> dict[str, Any]:
-        longest = self.settings.max_new_tokens or max(
-            LEAST_NEW_TOKENS, round(ROOM * done.longest_answer)
-        )
+        longest = self.settings.max_new_tokens or room_for(done.longest_answer)
         return {
             "kind": self.setup.kind,
-            "model": {
-                "name": base.name,
-                "source": base.source,
-                "licence": base.licence,
-                "fingerprint": base.fingerprint,
-            },
+            "model": asdict(used(base)),
             "training": asdict(arguments),
             "chosen_epoch": done.chosen_epoch,
             "validation_loss": [
@@ -231,9 +211,8 @@ class FittedLora:
         stops: frozenset[int],
         max_new_tokens: int,
     ) -> None:
-        self.model, self.tokenizer, self.wording, self.setup = model, tokenizer, wording, setup
-        self.chat = Chat(tokenizer)
-        self.max_new_tokens = max_new_tokens
+        self.wording, self.setup, self.max_new_tokens = wording, setup, max_new_tokens
+        self._writer = AnswerWriter(model, Chat(tokenizer), stops)
         self._scorer: LabelScorer | None = None
         self._conversation: Conversation | None = None
         if setup.task_kind == "classification":
@@ -244,35 +223,16 @@ class FittedLora:
             self._scorer = LabelScorer(
                 model, self._conversation.label_ids, self._conversation.shared_ids(0)
             )
-        ends = stops | ({self.chat.end_id} if self.chat.end_id is not None else set())
-        pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else min(ends)
-        self._writer = Writer(model, sorted(ends), pad)
 
     def predict(self, examples: Sequence[Example], progress: Progress) -> list[Prediction]:
         """Return one prediction per example: the most probable label, or a written answer."""
         if self._scorer is not None:
             return self._labels(examples, progress)
-        prompts = self.chat.ids(
-            [
-                self.chat.render(self.wording.prompt(example), answer_follows=True)
-                for example in examples
-            ]
-        )
-        written = self._writer.write(
-            prompts,
-            self.max_new_tokens,
-            progress,
-            [f"{example.source}:{example.row}" for example in examples],
-        )
-        return [
-            Prediction(
-                id=example.id,
-                answer=self.tokenizer.decode(answer.ids, skip_special_tokens=True).strip(),
-                prompt_tokens=len(prompt),
-                completion_tokens=len(answer.ids) + answer.ended,
-            )
-            for example, prompt, answer in zip(examples, prompts, written, strict=True)
+        texts = [
+            self._writer.chat.render(self.wording.prompt(example), answer_follows=True)
+            for example in examples
         ]
+        return self._writer.predictions(examples, texts, self.max_new_tokens, progress)
 
     def _labels(self, examples: Sequence[Example], progress: Progress) -> list[Prediction]:
         assert self._conversation is not None
@@ -314,8 +274,3 @@ def parameters_of(folder: Path) -> int:
             for name in opened.keys():  # noqa: SIM118 - not a dictionary
                 total += int(np.prod(opened.get_slice(name).get_shape()))
     return total
-
-
-def computes_in_bf16(wanted: bool | str) -> bool:
-    """Return whether to train in bfloat16: as the user says, or whichever is faster here."""
-    return wanted if isinstance(wanted, bool) else fastest_dtype(device()) is torch.bfloat16

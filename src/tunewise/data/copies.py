@@ -8,6 +8,7 @@ when rows are added.
 from __future__ import annotations
 
 from tunewise.data.identity import normalised
+from tunewise.data.shapes.turns import last_answer
 from tunewise.records import Example, Message
 
 
@@ -28,5 +29,4 @@ def told(row: Example) -> str:
 
 
 def _before(row: Example) -> tuple[Message, ...]:
-    last = max((n for n, turn in enumerate(row.messages) if turn.role == "assistant"), default=0)
-    return row.messages[:last]
+    return row.messages[: last_answer(row.messages) or 0]

@@ -32,6 +32,11 @@ def fastest_dtype(device: torch.device | str = "cpu") -> torch.dtype:
     return _fastest(str(device))
 
 
+def computes_in_bf16(wanted: bool | str, device: torch.device | str) -> bool:
+    """Return whether to train in bfloat16: as the user says, or whichever is faster there."""
+    return wanted if isinstance(wanted, bool) else fastest_dtype(device) is torch.bfloat16
+
+
 @functools.cache
 def _fastest(device: str) -> torch.dtype:
     if device.startswith("cuda"):

@@ -14,6 +14,7 @@ from importlib import resources
 
 import jinja2
 
+from tunewise.data.shapes.turns import last_answer
 from tunewise.records import Example, Message
 from tunewise.rendering.label_texts import label_texts
 from tunewise.task.settings import Kind, Task
@@ -76,10 +77,8 @@ class Wording:
                 Message("assistant", self.answers.get(example.target, example.target)),
             ]
         else:
-            last = max(
-                (n for n, m in enumerate(example.messages) if m.role == "assistant"), default=-1
-            )
-            turns = list(example.messages[: last + 1])
+            last = last_answer(example.messages)
+            turns = [] if last is None else list(example.messages[: last + 1])
         return self._instructed(turns)
 
     def prompt(self, example: Example) -> list[Message]:

@@ -150,20 +150,46 @@ class Saving(TrainerCallback):
         self.saved = time.monotonic()
 
 
-class Showing(TrainerCallback):
-    """Moves the bar, shows loss and examples per second, and measures them."""
+class Pace(TrainerCallback):
+    """What a bar of steps says besides: the loss, and how much is done per second.
 
-    def __init__(self, bar: Bar, rows_per_epoch: int, steps_per_epoch: int) -> None:
-        self.bar, self.rows, self.steps = bar, rows_per_epoch / steps_per_epoch, steps_per_epoch
-        self.seconds = 0.0
-        self.examples = 0.0
+    Args:
+        bar: of the steps.
+
+    Attributes:
+        seconds, done: time spent in steps so far, and what was done in it.
+    """
+
+    def __init__(self, bar: Bar) -> None:
+        self.bar = bar
+        self.seconds, self.done = 0.0, 0.0
         self.began = 0.0
         self.loss = ""
 
     @property
     def speed(self) -> float | None:
-        """Examples per second over all steps so far, None before the first."""
-        return self.examples / self.seconds if self.seconds else None
+        """What is done per second over all steps so far, None before the first."""
+        return self.done / self.seconds if self.seconds else None
+
+    def on_log(
+        self,
+        _args: TrainingArguments,
+        _state: TrainerState,
+        _control: TrainerControl,
+        logs: dict[str, float],
+        **_: Any,
+    ) -> None:
+        """Remember the loss for the next note."""
+        if "loss" in logs:
+            self.loss = f"loss {logs['loss']:.3f}, "
+
+
+class Showing(Pace):
+    """Moves the bar, shows loss and examples per second, and measures them."""
+
+    def __init__(self, bar: Bar, rows_per_epoch: int, steps_per_epoch: int) -> None:
+        super().__init__(bar)
+        self.rows = rows_per_epoch / steps_per_epoch
 
     def on_epoch_begin(
         self, _args: TrainingArguments, _state: TrainerState, _control: TrainerControl, **_: Any
@@ -177,21 +203,9 @@ class Showing(TrainerCallback):
         """Count the step; evaluation and saving lie outside the clock."""
         now = time.monotonic()
         self.seconds, self.began = self.seconds + now - self.began, now
-        self.examples += self.rows
+        self.done += self.rows
         self.bar.note(f"{self.loss}{self.speed or 0:,.0f} examples/s")
         self.bar.advance()
-
-    def on_log(
-        self,
-        _args: TrainingArguments,
-        _state: TrainerState,
-        _control: TrainerControl,
-        logs: dict[str, float],
-        **_: Any,
-    ) -> None:
-        """Remember the loss for the next note."""
-        if "loss" in logs:
-            self.loss = f"loss {logs['loss']:.3f}, "
 
     def on_save(
         self, _args: TrainingArguments, _state: TrainerState, _control: TrainerControl, **_: Any
@@ -227,3 +241,12 @@ class Watching(TrainerCallback):
                 mend=f"Try a learning_rate below {self.learning_rate:g}"
                 + (", or bf16: false." if self.bf16 else "."),
             )
+
+
+def figures(entry: dict[str, Any]) -> dict[str, float]:
+    """Return what a logged entry says of the training itself, without its timings."""
+    named = {"eval_loss": "validation_loss", "eval_accuracy": "validation_accuracy",
+             "eval_macro_f1": "validation_macro_f1"}  # fmt: skip
+    kept = ("step", "epoch", "loss", "learning_rate", "grad_norm", "train_loss")
+    found = {name: entry[name] for name in kept if name in entry}
+    return found | {new: entry[old] for old, new in named.items() if old in entry}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors.torch import save_file
 from torch import nn
 from transformers import PrinterCallback, Trainer
@@ -59,3 +60,23 @@ class SealedTrainer(Trainer):
             self.best.save(folder)
         seal(folder, self.key)
         delete_checkpoints(self.folder, keep=folder)
+
+
+def shared_arguments(folder: Path, *, validates: bool) -> dict[str, Any]:
+    """Return what all trainings tell Trainer: to be silent, and to write no files but checkpoints.
+
+    Args:
+        folder: for checkpoints.
+        validates: whether there are rows to validate on after each epoch.
+    """
+    return {
+        "output_dir": str(folder),
+        "optim": "adamw_torch_fused",
+        "use_cpu": not torch.cuda.is_available(),
+        "eval_strategy": "epoch" if validates else "no",
+        "save_strategy": "no",  # Saving decides when: by the clock, see callbacks.py
+        "logging_nan_inf_filter": False,  # a loss that isn't finite must be seen
+        "remove_unused_columns": False,
+        "disable_tqdm": True,
+        "log_level": "error",
+    }

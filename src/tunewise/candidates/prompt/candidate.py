@@ -21,14 +21,14 @@ from tunewise.candidates.prompt.settings_file import (
     Choice,
     PromptFit,
     checked_settings,
+    found_model,
     same_model,
     used,
 )
-from tunewise.candidates.prompt.shots import Retriever, load_pool, pool_of, shots_for
+from tunewise.candidates.prompt.shots import Retriever, load_pool, retriever_over, shots_for
 from tunewise.engines.embeddings import Embedder
-from tunewise.errors import DataError, ModelError
+from tunewise.errors import DataError
 from tunewise.files import write_json
-from tunewise.models.resolve import ModelFolder, resolve
 from tunewise.progress import Progress, Silent
 from tunewise.records import Example, Prediction
 from tunewise.rendering.label_texts import label_texts
@@ -65,14 +65,15 @@ class Prompt:
         if not rows:
             raise DataError("there are no validation rows to choose a prompt on")
         labels, texts = self.setup.labels, label_texts(self.setup.labels)
-        model = self._resolved(self.settings.model, "causal", progress)
+        model = found_model(self.settings.model, "causal", progress, self.setup.task_folder)
         counts = sorted({min(count, len(train)) for count in self.settings.shots})
         retriever, encoder = None, None
         if counts[-1]:
-            encoder = self._resolved(self.settings.retriever, "encoder", progress)
-            embedder = Embedder(encoder.path)
-            pool = pool_of(train, embedder.embed([e.input for e in train], progress))
-            retriever = Retriever(embedder, pool, dict(zip(labels, texts, strict=True)))
+            encoder = found_model(
+                self.settings.retriever, "encoder", progress, self.setup.task_folder
+            )
+            told = dict(zip(labels, texts, strict=True))
+            retriever = retriever_over(train, encoder.path, told, progress)
         templates = template_texts()
         asker = Asker(model, texts, self.setup.instruction, templates, folder)
 
@@ -120,13 +121,6 @@ class Prompt:
             RunFolderError: the folder isn't as it was written, or is for other labels.
         """
         return FittedPrompt(folder, checked_settings(folder, self.setup.labels), self.setup)
-
-    def _resolved(self, name: str, kind: str, progress: Progress) -> ModelFolder:
-        found = resolve(name, progress, task_folder=self.setup.task_folder)
-        if found.kind != kind:
-            wanted = {"causal": "a causal language model", "encoder": "an encoder"}[kind]
-            raise ModelError(f"'{name}' isn't {wanted}", mend="See: the model's config.json.")
-        return found
 
 
 class FittedPrompt:

@@ -11,6 +11,7 @@ from pathlib import Path
 from tunewise.candidates.prompt.normalise import Normalisation
 from tunewise.errors import ModelError, RunFolderError
 from tunewise.files import read_record
+from tunewise.models.catalogue import Kind
 from tunewise.models.resolve import ModelFolder, resolve
 from tunewise.progress import Progress
 
@@ -92,6 +93,19 @@ def checked_settings(folder: Path, labels: tuple[str, ...]) -> PromptFit:
             mend=MENDS,
         )
     return fit
+
+
+def found_model(name: str, kind: Kind, progress: Progress, task_folder: Path) -> ModelFolder:
+    """Return the folder of a model that must be of a kind.
+
+    Raises:
+        ModelError: it can't be found, or is of another kind.
+    """
+    found = resolve(name, progress, task_folder=task_folder)
+    if found.kind != kind:
+        wanted = {"causal": "a causal language model", "encoder": "an encoder"}[kind]
+        raise ModelError(f"'{name}' isn't {wanted}", mend="See: the model's config.json.")
+    return found
 
 
 def used(model: ModelFolder) -> UsedModel:

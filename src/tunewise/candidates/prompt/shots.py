@@ -18,6 +18,7 @@ from tunewise.candidates.prompt.conversation import Shot
 from tunewise.engines.embeddings import Embedder
 from tunewise.errors import RunFolderError
 from tunewise.files import read_records, write_jsonl, written_whole
+from tunewise.progress import Progress
 from tunewise.records import Example
 
 ROWS, EMBEDDINGS = "shots.jsonl", "shots.safetensors"
@@ -112,6 +113,15 @@ class Retriever:
         wanted = self.embedder.embed([e.input for e in examples])
         nearest = self.pool.nearest(wanted, [e.id for e in examples], count)
         return [[Shot(row.text, self.label_texts[row.label]) for row in rows] for rows in nearest]
+
+
+def retriever_over(
+    train: Sequence[Example], encoder: Path, label_texts: dict[str, str], progress: Progress
+) -> Retriever:
+    """Return what finds shots among these examples, embedded by the encoder in a folder."""
+    embedder = Embedder(encoder)
+    pool = pool_of(train, embedder.embed([e.input for e in train], progress))
+    return Retriever(embedder, pool, label_texts)
 
 
 def shots_for(

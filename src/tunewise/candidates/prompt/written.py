@@ -16,15 +16,21 @@ import torch
 
 from tunewise.candidates import Setup
 from tunewise.candidates.prompt.choose import rows_to_try
-from tunewise.candidates.prompt.settings_file import SETTINGS, UsedModel, same_model, used
-from tunewise.candidates.prompt.shots import Retriever, load_pool, pool_of, shots_for
+from tunewise.candidates.prompt.settings_file import (
+    SETTINGS,
+    UsedModel,
+    found_model,
+    same_model,
+    used,
+)
+from tunewise.candidates.prompt.shots import Retriever, load_pool, retriever_over, shots_for
+from tunewise.candidates.writing import AnswerWriter, room_for
 from tunewise.engines.embeddings import Embedder
-from tunewise.engines.generation import Writer
 from tunewise.engines.precision import fastest_dtype
-from tunewise.errors import DataError, ModelError
+from tunewise.errors import DataError
 from tunewise.files import read_record, write_json
 from tunewise.models.loading import load_causal, load_tokenizer, stop_ids
-from tunewise.models.resolve import ModelFolder, resolve
+from tunewise.models.resolve import ModelFolder
 from tunewise.overlap import rouge_l
 from tunewise.progress import Progress, Silent
 from tunewise.records import Example, Message, Prediction
@@ -32,9 +38,7 @@ from tunewise.rendering.chat import Chat
 from tunewise.rendering.wording import user_text, wording_of
 from tunewise.task.settings import PromptSettings
 
-LONG = 99.0  # percentile of the training answers' lengths …
-ROOM = 1.25  # … times which is what an answer may take
-LEAST_NEW_TOKENS = 32
+LONG = 99.0  # percentile of the training answers' lengths that a long one has
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,17 +102,18 @@ class WrittenPrompt:
         rows = rows_to_try(validation, self.settings.validation_rows, self.setup.seed)
         if not rows:
             raise DataError("there are no validation rows to choose a prompt on")
-        model = self._resolved(self.settings.model, "causal", progress)
+        model = found_model(self.settings.model, "causal", progress, self.setup.task_folder)
         counts = sorted({min(count, len(train)) for count in self.settings.shots})
         retriever, encoder = None, None
         if counts[-1]:
-            encoder = self._resolved(self.settings.retriever, "encoder", progress)
-            embedder = Embedder(encoder.path)
-            pool = pool_of(train, embedder.embed([e.input for e in train], progress))
-            retriever = Retriever(embedder, pool, {e.target: e.target for e in train})
+            encoder = found_model(
+                self.settings.retriever, "encoder", progress, self.setup.task_folder
+            )
+            texts = {e.target: e.target for e in train}
+            retriever = retriever_over(train, encoder.path, texts, progress)
         asker = _Asker(model, self.setup.instruction)
         lengths = [len(ids) for ids in asker.chat.ids([e.target for e in train])]
-        most = max(LEAST_NEW_TOKENS, round(ROOM * float(np.percentile(lengths, LONG))))
+        most = room_for(float(np.percentile(lengths, LONG)))
         tried = []
         for count in counts:
             answers = asker.answers(rows, retriever, count, most, progress)
@@ -143,13 +148,6 @@ class WrittenPrompt:
             RunFolderError: the folder isn't as it was written.
         """
         return FittedWriter(folder, read_record(folder / SETTINGS, WrittenFit), self.setup)
-
-    def _resolved(self, name: str, kind: str, progress: Progress) -> ModelFolder:
-        found = resolve(name, progress, task_folder=self.setup.task_folder)
-        if found.kind != kind:
-            wanted = {"causal": "a causal language model", "encoder": "an encoder"}[kind]
-            raise ModelError(f"'{name}' isn't {wanted}", mend="See: the model's config.json.")
-        return found
 
 
 class FittedWriter:
@@ -194,17 +192,12 @@ class _Asker:
     """
 
     def __init__(self, model: ModelFolder, instruction: str | None) -> None:
-        tokenizer = load_tokenizer(model.path)
-        self.chat = Chat(tokenizer)
+        self.chat = Chat(load_tokenizer(model.path))
         self.wording = wording_of("generation", instruction, ())
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         loaded = load_causal(model.path, fastest_dtype(device)).to(device)
         self.dtype = str(loaded.dtype).removeprefix("torch.")
-        ends = stop_ids(model.path) | (
-            {self.chat.end_id} if self.chat.end_id is not None else set()
-        )
-        pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else min(ends)
-        self.writer = Writer(loaded, sorted(ends), pad)
+        self.writer = AnswerWriter(loaded, self.chat, stop_ids(model.path))
 
     def prompts(
         self, examples: Sequence[Example], retriever: Retriever | None, count: int
@@ -235,15 +228,5 @@ class _Asker:
         progress: Progress,
     ) -> list[Prediction]:
         """Return a written answer to each example."""
-        prompts = self.chat.ids(self.prompts(examples, retriever, count))
-        names = [f"{example.source}:{example.row}" for example in examples]
-        written = self.writer.write(prompts, max_new_tokens, progress, names)
-        return [
-            Prediction(
-                id=example.id,
-                answer=self.chat.tokenizer.decode(answer.ids, skip_special_tokens=True).strip(),
-                prompt_tokens=len(prompt),
-                completion_tokens=len(answer.ids) + answer.ended,
-            )
-            for example, prompt, answer in zip(examples, prompts, written, strict=True)
-        ]
+        texts = self.prompts(examples, retriever, count)
+        return self.writer.predictions(examples, texts, max_new_tokens, progress)

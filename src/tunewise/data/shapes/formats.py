@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from tunewise.data.shapes.said import Cells, Said
-from tunewise.data.shapes.turns import REWRITE, Style, Unusable, plain_text, style_of
+from tunewise.data.shapes.turns import REWRITE, Style, Unusable, last_answer, plain_text, style_of
 from tunewise.records import Message
 from tunewise.task.settings import Format
 
@@ -45,8 +45,8 @@ def conversation(turns: list[Message], answered: bool, column: str) -> Said:
     if not answered:
         asked = turns[:-1] if turns[-1].role == "assistant" else turns
         return Said(plain_text(asked), None, tuple(asked))
-    last = max((n for n, turn in enumerate(turns) if turn.role == "assistant"), default=-1)
-    if last < 0:
+    last = last_answer(turns)
+    if last is None:
         raise Unusable(
             f"no turn of the assistant in column '{column}'",
             "Write the answer as a last turn of the assistant, or delete the row.",

@@ -153,3 +153,8 @@ def plain_text(turns: Sequence[Message]) -> str:
     if len(turns) == 1:
         return turns[0].content
     return "\n\n".join(f"{SAID_BY[turn.role]}: {turn.content}" for turn in turns)
+
+
+def last_answer(turns: Sequence[Message]) -> int | None:
+    """Return the place of the last turn of the assistant, None where there is none."""
+    return max((n for n, turn in enumerate(turns) if turn.role == "assistant"), default=None)

@@ -13,6 +13,7 @@ import torch
 from transformers import TrainingArguments
 
 from tunewise.task.settings import EncoderSettings, LoraSettings
+from tunewise.training.sealed import shared_arguments
 
 LOG_STEPS = 10
 EVAL_BATCH_SIZE = 64
@@ -90,7 +91,7 @@ def default_epochs(rows: int) -> int:
 def training_arguments(arguments: Arguments, folder: Path, *, validates: bool) -> TrainingArguments:
     """Return them as Trainer wants them: silent, with no tracker and no files but checkpoints."""
     return TrainingArguments(
-        output_dir=str(folder),
+        **shared_arguments(folder, validates=validates),
         learning_rate=arguments.learning_rate,
         num_train_epochs=arguments.num_train_epochs,
         per_device_train_batch_size=arguments.per_device_train_batch_size,
@@ -99,17 +100,9 @@ def training_arguments(arguments: Arguments, folder: Path, *, validates: bool) -
         warmup_steps=arguments.warmup_ratio,  # a value below 1 is a share of all steps
         lr_scheduler_type=arguments.lr_scheduler_type,
         max_grad_norm=arguments.max_grad_norm,
-        optim="adamw_torch_fused",
         bf16=arguments.bf16,
-        use_cpu=not torch.cuda.is_available(),
         seed=arguments.seed,
-        eval_strategy="epoch" if validates else "no",
-        save_strategy="no",  # Saving decides when: by the clock, see callbacks.py
         logging_steps=LOG_STEPS,
-        logging_nan_inf_filter=False,  # a loss that isn't finite must be seen
         dataloader_pin_memory=torch.cuda.is_available(),
-        remove_unused_columns=False,
         report_to="none",
-        disable_tqdm=True,
-        log_level="error",
     )

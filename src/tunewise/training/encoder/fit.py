@@ -26,6 +26,7 @@ from tunewise.training.callbacks import (
     Saving,
     Showing,
     Watching,
+    figures,
 )
 from tunewise.training.checkpoints import delete_checkpoints, newest_whole
 from tunewise.training.encoder import preflight
@@ -226,7 +227,7 @@ def _trained(
             ],
         )
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    return best, shown.speed, [_figures(entry) for entry in trainer.state.log_history]
+    return best, shown.speed, [figures(entry) for entry in trainer.state.log_history]
 
 
 def _start(
@@ -238,12 +239,3 @@ def _start(
             model, rows.ids, prepared.padding, bf16=arguments.bf16, advance=bar.advance
         )
     start_head(model, states, rows.labels)
-
-
-def _figures(entry: dict[str, Any]) -> dict[str, float]:
-    """Return what a logged entry says of the training itself, without its timings."""
-    named = {"eval_loss": "validation_loss", "eval_accuracy": "validation_accuracy",
-             "eval_macro_f1": "validation_macro_f1"}  # fmt: skip
-    kept = ("step", "epoch", "loss", "learning_rate", "grad_norm", "train_loss")
-    found = {name: entry[name] for name in kept if name in entry}
-    return found | {new: entry[old] for old, new in named.items() if old in entry}

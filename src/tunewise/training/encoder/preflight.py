@@ -6,22 +6,17 @@ should know. Knows nothing of the training itself.
 
 from __future__ import annotations
 
-import math
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from torch import nn
 
-from tunewise.errors import DataError, DiskFull, ModelError, TaskFileError, did_you_mean
-from tunewise.files import existing_parent
+from tunewise.errors import DataError
 from tunewise.progress import Progress
 from tunewise.training.encoder.arguments import Arguments
 from tunewise.training.encoder.batches import LabelledRows, Padding
 from tunewise.training.encoder.classifier import EncoderClassifier
-
-FLOAT = 4  # bytes of a parameter in training, and of each of the optimizer's two moments
+from tunewise.training.preflight import FLOAT, check_room, check_trial, trained_bytes
 
 
 def check_labels(labels: Sequence[int], names: Sequence[str]) -> None:
@@ -43,25 +38,6 @@ def check_lengths(cut: int, rows: int, max_length: int, progress: Progress) -> N
         )
 
 
-def check_target_modules(encoder: nn.Module, targets: Sequence[str] | str, where: str) -> None:
-    """Refuse LoRA on layers that the model doesn't have.
-
-    Raises:
-        TaskFileError: a name that no linear layer ends with.
-    """
-    if isinstance(targets, str):  # 'all-linear'
-        return
-    layers = [name for name, module in encoder.named_modules() if isinstance(module, nn.Linear)]
-    endings = {name.rsplit(".", 1)[-1] for name in layers} | set(layers)
-    for target in targets:
-        if not any(name == target or name.endswith(f".{target}") for name in layers):
-            raise TaskFileError(
-                f"the model has no linear layer '{target}'",
-                where=f"{where}: lora.target_modules",
-                mend=did_you_mean(target, {name for name in endings if "." not in name}),
-            )
-
-
 def check_disk(model: EncoderClassifier, folder: Path) -> None:
     """Refuse to begin where model and checkpoints can't be kept.
 
@@ -69,15 +45,8 @@ def check_disk(model: EncoderClassifier, folder: Path) -> None:
         DiskFull: with what is needed and what is free, in MB.
     """
     whole = sum(p.numel() for p in model.parameters()) * FLOAT
-    trained = sum(p.numel() for p in model.parameters() if p.requires_grad) * FLOAT
-    needed = whole + 2 * 4 * trained  # two checkpoints: weights, best weights and two moments
-    free = shutil.disk_usage(existing_parent(folder)).free
-    if needed > free:
-        raise DiskFull(
-            f"model and checkpoints need {needed / 1e6:,.0f} MB and {free / 1e6:,.0f} MB are free",
-            where=str(folder),
-            mend="Make room, or name another folder with --runs.",
-        )
+    # two checkpoints: weights, best weights and two moments
+    check_room(whole + 2 * 4 * trained_bytes(model), folder)
 
 
 def check_step(
@@ -107,12 +76,4 @@ def check_step(
     unused = [p for p in model.parameters() if p.requires_grad and p.grad is None]
     for parameter in unused:
         parameter.requires_grad_(False)
-    gradients = [p.grad for p in model.parameters() if p.grad is not None]
-    norm = math.sqrt(sum(float(g.float().square().sum()) for g in gradients))
-    model.zero_grad()
-    if not math.isfinite(loss.item()) or not math.isfinite(norm) or norm == 0:
-        raise ModelError(
-            f"a trial step gives loss {loss.item():g} and gradients of length {norm:g}",
-            where=where,
-            mend="The model's weights may be damaged; try another model, or bf16: false.",
-        )
+    check_trial(model, loss.item(), where)

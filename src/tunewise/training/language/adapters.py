@@ -13,9 +13,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from tunewise.errors import BadInput, ModelError, TaskFileError, did_you_mean
+from tunewise.errors import BadInput, ModelError
 from tunewise.models.loading import load_causal, quiet_peft, quiet_transformers
 from tunewise.training.language.arguments import Arguments
+from tunewise.training.preflight import check_target_modules
 
 
 def trainable(folder: Path, arguments: Arguments, device: torch.device, where: str) -> nn.Module:
@@ -53,7 +54,8 @@ def adapted(model: Any, arguments: Arguments, where: str) -> nn.Module:
     from tunewise.training.fast.lora import AdaptedLinear
 
     assert arguments.lora is not None, "an adapter needs settings"
-    check_target_modules(model, arguments.lora["target_modules"], where)
+    targets: Any = arguments.lora["target_modules"]
+    check_target_modules(model, targets, f"{where}: target_modules")
     config = LoraConfig(task_type=TaskType.CAUSAL_LM, **arguments.lora)
     if "lora" not in arguments.switched_off and not arguments.load_in_4bit:
         config._register_custom_module({nn.Linear: AdaptedLinear})
@@ -61,25 +63,6 @@ def adapted(model: Any, arguments: Arguments, where: str) -> nn.Module:
     with quiet_transformers(), quiet_peft():
         found: nn.Module = get_peft_model(model, config)
     return found
-
-
-def check_target_modules(model: nn.Module, targets: Any, where: str) -> None:
-    """Refuse LoRA on layers that the model doesn't have.
-
-    Raises:
-        TaskFileError: a name that no linear layer ends with.
-    """
-    if isinstance(targets, str):  # 'all-linear'
-        return
-    layers = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
-    for target in targets:
-        if not any(name == target or name.endswith(f".{target}") for name in layers):
-            endings = {name.rsplit(".", 1)[-1] for name in layers}
-            raise TaskFileError(
-                f"the model has no linear layer '{target}'",
-                where=f"{where}: target_modules",
-                mend=did_you_mean(target, endings),
-            )
 
 
 def _frozen(folder: Path, arguments: Arguments, device: torch.device, where: str) -> Any:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import torch
 from transformers import TrainingArguments
 
 from tunewise.task.settings import LoraCandidateSettings, TuningSettings
+from tunewise.training.sealed import shared_arguments
 
 LOG_STEPS = 5
 RATES = ((400e6, 1e-3), (2e9, 5e-4), (1e10, 2e-4))  # of LoRA, by parameters up to which they hold
@@ -137,7 +137,7 @@ def default_epochs(rows: int, recipe: Recipe) -> int:
 def training_arguments(arguments: Arguments, folder: Path, *, validates: bool) -> TrainingArguments:
     """Return them as Trainer wants them: silent, with no tracker and no files but checkpoints."""
     return TrainingArguments(
-        output_dir=str(folder),
+        **shared_arguments(folder, validates=validates),
         learning_rate=arguments.learning_rate,
         num_train_epochs=arguments.num_train_epochs,
         per_device_train_batch_size=arguments.train_batch_size,  # the trainer deals them out itself
@@ -145,17 +145,9 @@ def training_arguments(arguments: Arguments, folder: Path, *, validates: bool) -
         warmup_steps=arguments.warmup_ratio,  # a value below 1 is a share of all steps
         lr_scheduler_type=arguments.lr_scheduler_type,
         max_grad_norm=arguments.max_grad_norm,
-        optim="adamw_torch_fused",
         bf16=arguments.bf16 and arguments.method == "full",  # else weights are bf16
-        use_cpu=not torch.cuda.is_available(),
         seed=arguments.seed,
-        eval_strategy="epoch" if validates else "no",
-        save_strategy="no",  # Saving decides when: by the clock, see callbacks.py
         logging_steps=LOG_STEPS,
-        logging_nan_inf_filter=False,  # a loss that isn't finite must be seen
         dataloader_pin_memory=False,
-        remove_unused_columns=False,
         report_to=list(arguments.report_to) or "none",
-        disable_tqdm=True,
-        log_level="error",
     )

@@ -17,7 +17,7 @@ from torch import nn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from tunewise.progress import Bar, Progress
-from tunewise.training.callbacks import BestWeights
+from tunewise.training.callbacks import BestWeights, Pace
 
 SPIKE = 2.0  # times the recent median loss
 RECENT = 10  # logged losses that the median is taken of
@@ -64,7 +64,7 @@ class LowestLoss(BestWeights):
             _control.should_training_stop = True
 
 
-class ShowingTokens(TrainerCallback):
+class ShowingTokens(Pace):
     """Moves the bar, shows loss, tokens per second and memory, and measures the speed.
 
     Args:
@@ -73,15 +73,8 @@ class ShowingTokens(TrainerCallback):
     """
 
     def __init__(self, bar: Bar, tokens: Callable[[], int]) -> None:
-        self.bar, self.tokens = bar, tokens
-        self.seconds, self.counted = 0.0, 0
-        self.began, self.before = 0.0, 0
-        self.loss = ""
-
-    @property
-    def speed(self) -> float | None:
-        """Tokens per second over all steps so far, None before the first."""
-        return self.counted / self.seconds if self.seconds else None
+        super().__init__(bar)
+        self.tokens, self.before = tokens, 0
 
     def on_step_begin(
         self, _args: TrainingArguments, _state: TrainerState, _control: TrainerControl, **_: Any
@@ -94,21 +87,9 @@ class ShowingTokens(TrainerCallback):
     ) -> None:
         """Count the step."""
         self.seconds += time.monotonic() - self.began
-        self.counted += self.tokens() - self.before
+        self.done += self.tokens() - self.before
         self.bar.note(f"{self.loss}{self.speed or 0:,.0f} tokens/s, {memory_gb():.1f} GB")
         self.bar.advance()
-
-    def on_log(
-        self,
-        _args: TrainingArguments,
-        _state: TrainerState,
-        _control: TrainerControl,
-        logs: dict[str, float],
-        **_: Any,
-    ) -> None:
-        """Remember the loss for the next note."""
-        if "loss" in logs:
-            self.loss = f"loss {logs['loss']:.3f}, "
 
 
 def memory_gb() -> float:

@@ -6,12 +6,10 @@ gives back the model with the chosen epoch's weights. Knows nothing of task file
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from accelerate import PartialState
@@ -22,7 +20,7 @@ from tunewise.files import value_sha256
 from tunewise.models.loading import quiet_transformers
 from tunewise.progress import Progress, clock, showing
 from tunewise.rendering.rows import Rendered
-from tunewise.training.callbacks import EPOCH_SECONDS, STEP_SECONDS, Saving, Watching
+from tunewise.training.callbacks import EPOCH_SECONDS, STEP_SECONDS, Saving, Watching, figures
 from tunewise.training.checkpoints import delete_checkpoints, newest_whole
 from tunewise.training.fast.compiled import can_compile, compile_layers, pays
 from tunewise.training.fast.model import PlainLoss, RowsLoss
@@ -250,7 +248,7 @@ def _key(job: Job, train: Sequence[Row], validation: Sequence[Row]) -> str:
         {
             "tunewise": __version__,
             "model": job.model_fingerprint,
-            "arguments": json.loads(json.dumps(asdict(job.arguments))),
+            "arguments": asdict(job.arguments),
             "train": plain(train),
             "validation": plain(validation),
         }
@@ -299,7 +297,7 @@ def _trained(
             progress=progress,
         )
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    curve = [_figures(entry) for entry in trainer.state.log_history]
+    curve = [figures(entry) for entry in trainer.state.log_history]
     return best, shown.speed, curve, trainer.budget
 
 
@@ -315,10 +313,3 @@ def _shares_beginnings(prepared: _Prepared, arguments: Arguments) -> bool:
     longest = max(row.read for row in prepared.train)
     on_cuda = device().type == "cuda"  # its attention of rows of unlike lengths shares nothing
     return not dropout and not on_cuda and (window is None or window >= longest)
-
-
-def _figures(entry: dict[str, Any]) -> dict[str, float]:
-    """Return what a logged entry says of the training itself, without its timings."""
-    kept = ("step", "epoch", "loss", "learning_rate", "grad_norm", "train_loss")
-    found = {name: entry[name] for name in kept if name in entry}
-    return found | ({"validation_loss": entry["eval_loss"]} if "eval_loss" in entry else {})

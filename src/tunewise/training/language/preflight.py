@@ -7,8 +7,6 @@ should know. Knows nothing of the training itself.
 from __future__ import annotations
 
 import importlib.util
-import math
-import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,8 +17,7 @@ import psutil
 import torch
 from torch import nn
 
-from tunewise.errors import BadInput, DataError, DiskFull, ModelError, OutOfMemory
-from tunewise.files import existing_parent
+from tunewise.errors import BadInput, DataError, ModelError, OutOfMemory
 from tunewise.progress import Progress
 from tunewise.rendering.faults import counted
 from tunewise.rendering.faults import preflight as ready_rows
@@ -28,8 +25,8 @@ from tunewise.rendering.rows import Rendered
 from tunewise.training.fast.model import PlainLoss, RowsLoss, base_of
 from tunewise.training.fast.packed import Packed, Row, packed
 from tunewise.training.fast.recomputed import bytes_per_token, layers_to_recompute
+from tunewise.training.preflight import check_room, check_trial, trained_bytes
 
-FLOAT = 4  # bytes of a trained parameter, of its gradient and of each of the optimizer's moments
 USED = 0.6  # share of the free memory that activations may take
 BUDGETS = {"cpu": 1024, "cuda": 16384}  # tokens of a pass; more gain little, see docs/training.md
 COMPARED = 256  # tokens of the row on which the fast and the plain way are compared, at most
@@ -130,15 +127,8 @@ def check_disk(model: nn.Module, folder: Path, *, keeps_all: bool) -> None:
     Raises:
         DiskFull: with what is needed and what is free, in MB.
     """
-    trained = sum(p.numel() for p in model.parameters() if p.requires_grad) * FLOAT
-    needed = (2 * 4 + 1) * trained + (trained if keeps_all else 0)
-    free = shutil.disk_usage(existing_parent(folder)).free
-    if needed > free:
-        raise DiskFull(
-            f"model and checkpoints need {needed / 1e6:,.0f} MB and {free / 1e6:,.0f} MB are free",
-            where=str(folder),
-            mend="Make room, or name another folder with --runs.",
-        )
+    trained = trained_bytes(model)
+    check_room((2 * 4 + 1) * trained + (trained if keeps_all else 0), folder)
 
 
 def fit_into_memory(
@@ -155,8 +145,8 @@ def fit_into_memory(
     causal = base_of(model)
     config = causal.config.get_text_config()
     width = causal.dtype.itemsize
-    trained = sum(p.numel() for p in model.parameters() if p.requires_grad) * FLOAT
-    free = free_memory(device) - 3 * trained  # gradients and two moments are still to come
+    # Gradients and two moments are still to come.
+    free = free_memory(device) - 3 * trained_bytes(model)
     longest = max(row.read for row in rows)
     recomputed = layers_to_recompute(config, longest, USED * free, width)
     if recomputed is None:
@@ -194,19 +184,17 @@ def same_as_plain(loss: RowsLoss, rows: Sequence[Row], own_attention: str) -> fl
     both = packed([_beginning(row) for row in short])
     device = next(loss.parameters()).device
     both = both.to(device)
-    training = loss.training
+    training, ours = loss.training, loss.causal.config._attn_implementation
     loss.eval()
     try:
         with torch.no_grad():
             fast = float(loss(both))
-            ours = loss.causal.config._attn_implementation
             loss.causal.set_attn_implementation(own_attention)
             plain = float(PlainLoss(loss.model)(both))
-            loss.causal.set_attn_implementation(ours)
     except (NotImplementedError, TypeError, AttributeError):
-        loss.causal.set_attn_implementation(own_attention)
         return None
     finally:
+        loss.causal.set_attn_implementation(ours)
         loss.train(training)
     difference = abs(fast - plain) / max(abs(plain), 1e-6)
     return difference if difference <= TOLERANCES.get(loss.causal.dtype, 2e-2) else None
@@ -231,14 +219,5 @@ def check_step(loss: nn.Module, batch: Packed, where: str) -> float:
         value = loss(batch)
         value.backward()
     seconds = time.perf_counter() - began
-    gradients = [p.grad for p in loss.parameters() if p.grad is not None]
-    norm = math.sqrt(sum(float(g.float().square().sum()) for g in gradients))
-    loss.zero_grad()
-    mean = value.item() / max(len(batch.targets), 1)
-    if not math.isfinite(mean) or not math.isfinite(norm) or norm == 0:
-        raise ModelError(
-            f"a trial step gives loss {mean:g} and gradients of length {norm:g}",
-            where=where,
-            mend="The model's weights may be damaged; try another model, or bf16: false.",
-        )
+    check_trial(loss, value.item() / max(len(batch.targets), 1), where)
     return seconds

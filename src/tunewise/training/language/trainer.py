@@ -87,6 +87,7 @@ class LanguageTrainer(SealedTrainer):
     ) -> None:
         self.arguments, self.rows, self.validation = arguments, list(train), list(validation)
         self.budget, self.share_beginnings, self.progress = budget, share_beginnings, progress
+        self.sizes = sizes_of(self.rows)  # once: they are asked for in every step
         self.tokens = 0  # computed by this process so far
         super().__init__(
             folder=folder,
@@ -124,13 +125,13 @@ class LanguageTrainer(SealedTrainer):
         while True:
             try:
                 return self._step(model, inputs)
-            except (torch.OutOfMemoryError, RuntimeError) as error:
+            except RuntimeError as error:
                 if not is_out_of_memory(error) or self.args.world_size > 1:
                     raise
             self._shrink(model)
 
     def _step(self, model: nn.Module, rows: Sequence[int]) -> Tensor:
-        share = self._share(self.rows, rows)
+        share = self._share(self.sizes, rows)
         scale = self.args.world_size / share.targets
         total = torch.zeros((), device=self.args.device)
         for number, some in enumerate(share.passes):
@@ -142,13 +143,9 @@ class LanguageTrainer(SealedTrainer):
             total += loss.detach()
         return total
 
-    def _share(self, data: Sequence[Row], rows: Sequence[int]) -> Share:
-        lengths, targets = self._sizes(data)
-        dealt = shares(rows, lengths, targets, self.budget, self.args.world_size)
+    def _share(self, sizes: tuple[list[int], list[int]], rows: Sequence[int]) -> Share:
+        dealt = shares(rows, *sizes, self.budget, self.args.world_size)
         return dealt[int(self.args.process_index)]
-
-    def _sizes(self, data: Sequence[Row]) -> tuple[list[int], list[int]]:
-        return [row.read for row in data], [row.targets for row in data]
 
     def _packed(self, data: Sequence[Row], numbers: Sequence[int]) -> Packed:
         """Return rows laid end to end; a process without rows of its own computes the first one."""
@@ -177,7 +174,7 @@ class LanguageTrainer(SealedTrainer):
         """Return the mean loss over the validation rows' supervised tokens."""
         model = self.model_wrapped if self.args.world_size > 1 else self.model
         model.eval()
-        share = self._share(self.validation, range(len(self.validation)))
+        share = self._share(sizes_of(self.validation), range(len(self.validation)))
         total = torch.zeros((), device=self.args.device)
         with torch.no_grad():
             for some in share.passes:
@@ -190,6 +187,11 @@ class LanguageTrainer(SealedTrainer):
             self.args, self.state, self.control, metrics
         )
         return metrics
+
+
+def sizes_of(rows: Sequence[Row]) -> tuple[list[int], list[int]]:
+    """Return how many tokens of each row are read, and how many are supervised."""
+    return [row.read for row in rows], [row.targets for row in rows]
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -1,0 +1,70 @@
+"""Answers that a language model writes, as predictions: what prompts and tuned models share.
+
+Given a loaded model with its chat, and prompts as text, gives back one Prediction per prompt.
+Knows nothing of how a prompt came about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from tunewise.engines.generation import Writer
+from tunewise.progress import Progress
+from tunewise.records import Example, Prediction
+from tunewise.rendering.chat import Chat
+
+ROOM = 1.25  # times a long answer of the training rows: what an answer may take
+LEAST_NEW_TOKENS = 32
+
+
+def room_for(longest: float) -> int:
+    """Return the tokens that an answer may take, where a long one has so many."""
+    return max(LEAST_NEW_TOKENS, round(ROOM * longest))
+
+
+class AnswerWriter:
+    """Writes answers to prompts.
+
+    Args:
+        model: a causal language model, in evaluation mode.
+        chat: of the model.
+        stops: tokens at which the model stops, beside the template's own end token.
+    """
+
+    def __init__(self, model: Any, chat: Chat, stops: Iterable[int]) -> None:
+        self.chat = chat
+        ends = {*stops} | ({chat.end_id} if chat.end_id is not None else set())
+        pad = chat.tokenizer.pad_token_id
+        self._writer = Writer(model, sorted(ends), min(ends) if pad is None else pad)
+
+    def predictions(
+        self,
+        examples: Sequence[Example],
+        texts: Sequence[str],
+        max_new_tokens: int,
+        progress: Progress,
+    ) -> list[Prediction]:
+        """Return one prediction per example.
+
+        Args:
+            examples: that are answered.
+            texts: their prompts, as the template writes them.
+            max_new_tokens: of each answer at most.
+            progress: gets a bar of rows.
+
+        Raises:
+            DataError: a prompt leaves no room for an answer; the message names its row.
+        """
+        prompts = self.chat.ids(texts)
+        names = [f"{example.source}:{example.row}" for example in examples]
+        written = self._writer.write(prompts, max_new_tokens, progress, names)
+        return [
+            Prediction(
+                id=example.id,
+                answer=self.chat.tokenizer.decode(answer.ids, skip_special_tokens=True).strip(),
+                prompt_tokens=len(prompt),
+                completion_tokens=len(answer.ids) + answer.ended,
+            )
+            for example, prompt, answer in zip(examples, prompts, written, strict=True)
+        ]
