@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tunewise.audit.clusters import place
+from tunewise.audit.embedded import drawn
 from tunewise.audit.sides import Sides
 from tunewise.data.folds import folds_of
-from tunewise.data.identity import lot
 from tunewise.errors import Unreachable, one_line
 from tunewise.progress import Progress, showing
 from tunewise.records import Example, Finding, Fix
@@ -30,7 +30,6 @@ LEAST_TEXTS = 50  # different ones to learn from; fewer can't judge each other
 MANY = 15_000  # rows up to which all are looked at
 CHARACTERS = 400_000  # of a sample of more rows than that
 MOST_CELLS = 2_000_000  # rows times labels that the probe fits in about half a minute
-READ_TOKENS = 64  # of each text
 SHOWN = 5
 LOW_SHARE = 0.01  # of wrong labels; above it they are a warning
 
@@ -53,7 +52,7 @@ def mislabelled(sides: Sides) -> list[Finding]:
     if len({row.input for row in learning}) < LEAST_TEXTS:
         return []
     try:
-        X = _embedded([*learning, *test], sides)
+        X = sides.embedded.of([*learning, *test])
     except Unreachable as error:
         return [_not_made(error)]
     learnt, judged = _judged(learning, test, X, labels, sides.progress)
@@ -71,7 +70,7 @@ def _sampled(sides: Sides) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
         return sides.learning, sides.test
     left = CHARACTERS if len(rows) > MANY else sum(len(row.input) for row in rows)
     chosen: set[str] = set()
-    for row in sorted(rows, key=lambda row: lot("mislabelled", row.id)):
+    for row in drawn(rows):
         left -= len(row.input)
         if left < 0 or len(chosen) == min(MANY, most):
             break
@@ -80,17 +79,6 @@ def _sampled(sides: Sides) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
         tuple(row for row in sides.learning if row.id in chosen),
         tuple(row for row in sides.test if row.id in chosen),
     )
-
-
-def _embedded(rows: Sequence[Example], sides: Sides) -> Floats:
-    """Return the embeddings [rows, hidden] of the texts by the embedded encoder."""
-    from tunewise.engines.embeddings import Embedder
-    from tunewise.models.resolve import resolve
-    from tunewise.task.settings import DEFAULT_ENCODER
-
-    model = resolve(DEFAULT_ENCODER, sides.progress, task_folder=sides.task_folder)
-    texts = [row.input for row in rows]
-    return Embedder(model.path, READ_TOKENS).embed(texts, sides.progress)
 
 
 def _judged(

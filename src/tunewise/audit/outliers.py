@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tunewise.audit.clusters import place
+from tunewise.audit.embedded import READ_TOKENS, drawn
 from tunewise.audit.sides import Sides
 from tunewise.audit.texts import Text, counted, quoted
-from tunewise.data.identity import lot
 from tunewise.errors import Unreachable
 from tunewise.records import Example, Finding
 
@@ -28,7 +28,6 @@ FEWEST = 100  # rows below which nothing is said of what is usual
 NEIGHBOUR = 15  # whose distance counts
 FAR = 3.5  # spreads above the median (Iglewicz and Hoaglin 1993)
 LEAST_SPREAD = 0.01  # of cosine distance; below it all texts are as good as the same
-READ_TOKENS = 64  # of each text
 READ = 300  # characters of a text that it may cost to read so many tokens
 ALL_CHARACTERS = 900_000  # up to so many, every row is looked at
 CHARACTERS = 200_000  # of a sample of more, and of as many rows with rare words
@@ -52,7 +51,7 @@ def outliers(sides: Sides) -> list[Finding]:
         return []
     looked = _looked(rows)
     try:
-        X = _embedded([*looked.sample, *looked.odd], sides)
+        X = sides.embedded.of([*looked.sample, *looked.odd])
     except Unreachable as error:
         return [_not_made(error)]
     scores = far_off(X, len(looked.sample))
@@ -90,12 +89,12 @@ def _looked(rows: Sequence[Example]) -> Looked:
     """Return all rows, or a sample by lot and the rows with the rarest words among the others."""
     if sum(min(len(row.input), READ) for row in rows) <= ALL_CHARACTERS:
         return Looked(tuple(rows), ())
-    drawn = sorted(rows, key=lambda row: lot("outliers", row.id))
-    sample = _up_to(drawn)
+    by_lot = drawn(rows)
+    sample = _up_to(by_lot)
     known: Counter[str] = Counter()
-    for row in drawn[:RARE_AMONG]:
+    for row in by_lot[:RARE_AMONG]:
         known.update(set(_words(row)))
-    rest = drawn[len(sample) :]
+    rest = by_lot[len(sample) :]
     rest.sort(key=lambda row: -_rareness(row, known))
     return Looked(tuple(sample), tuple(_up_to(rest)))
 
@@ -120,15 +119,6 @@ def _rareness(row: Example, known: Counter[str]) -> float:
     words = set(_words(row))
     rare = sum(known[word] <= 2 for word in words)  # itself may be one of them
     return rare / max(FEWEST_WORDS, len(words))
-
-
-def _embedded(rows: Sequence[Example], sides: Sides) -> np.ndarray:
-    from tunewise.engines.embeddings import Embedder
-    from tunewise.models.resolve import resolve
-    from tunewise.task.settings import DEFAULT_ENCODER
-
-    model = resolve(DEFAULT_ENCODER, sides.progress, task_folder=sides.task_folder)
-    return Embedder(model.path, READ_TOKENS).embed([row.input for row in rows], sides.progress)
 
 
 def _finding(found: Sequence[Text], looked: Looked, count: int) -> Finding:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from tunewise.audit.embedded import Embedded
 from tunewise.data.copies import compared
 from tunewise.data.near import near_texts
 from tunewise.progress import Progress
@@ -46,6 +47,11 @@ class Sides:
             rows.setdefault(compared(row), []).append(at)
         found = [sorted(at for text in same for at in rows[text]) for same in near_texts(rows)]
         return [[self.used[at] for at in same] for same in sorted(found)]
+
+    @cached_property
+    def embedded(self) -> Embedded:
+        """The vectors of inputs, made once for all checks."""
+        return Embedded(self.task_folder, self.progress)
 
     @property
     def target_word(self) -> str:

@@ -180,13 +180,14 @@ def strength(X: Floats, y: Numbers, labels: int, folds: Numbers, kept: Mask) -> 
     learnt = np.flatnonzero(~first & kept)[:TRIED_ON]
     judged = np.flatnonzero(first)[: TRIED_ON // 2]
 
-    def loss(C: float) -> float:
-        made = coefficients(X[learnt], y[learnt], labels, C, MAX_ITER)
+    losses: dict[float, float] = {}
+    made = None
+    for C in STRENGTHS:
+        made = coefficients(X[learnt], y[learnt], labels, C, MAX_ITER, start=made)
         answers = probabilities(made.logits(X[judged]))
         own = answers[np.arange(len(judged)), y[judged]]
-        return float(-np.log(np.maximum(own, 1e-6)).mean())
-
-    return min(STRENGTHS, key=loss)
+        losses[C] = float(-np.log(np.maximum(own, 1e-6)).mean())
+    return min(losses, key=lambda C: losses[C])
 
 
 def _votes(X: Floats, y: Numbers, labels: int, folds: Numbers) -> Floats:

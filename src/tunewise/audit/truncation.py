@@ -23,13 +23,14 @@ from tunewise.rendering.faults import Fault, faults_of
 from tunewise.rendering.lengths import MARGIN, Counts, row_lengths, token_counts
 from tunewise.rendering.pieces import keeps_words
 from tunewise.rendering.rows import Renderer
-from tunewise.rendering.wording import wording
+from tunewise.rendering.wording import Wording, wording
 from tunewise.task.settings import EncoderSettings, ProbeSettings, PromptSettings, named
 
-SAMPLE = 20_000  # rows of which lengths are taken, where there are more
+SAMPLE = 10_000  # rows of which lengths are taken, where there are more
 WORST = 11  # bytes that one byte of a text may become when a tokenizer normalises it (U+FDFA)
 AROUND = 1024  # tokens that a template adds to what is said, at the very most
 SHOWN = 3
+MARK = "\ue000"  # private: stands in no template
 MUCH = 0.01  # share of texts cut off above which it costs quality
 
 
@@ -152,7 +153,7 @@ def _of_language_model(sides: Sides, reader: _Reader, model: ModelFolder) -> lis
     chat = chat_to_train(tokenizer)
     renderer = Renderer(chat, wording(sides.task, sides.dataset.labels))
     rows = sides.used
-    said = [sum(_bound(m.content) for m in renderer.wording.messages(row)) for row in rows]
+    said = _said(renderer.wording, rows)
     limit = most or max(said, default=0) + AROUND
     chosen = _worth_counting(said, limit - AROUND)
     counts = row_lengths(renderer, [rows[n] for n in chosen])
@@ -216,6 +217,29 @@ def _bound(text: str, *, spaces: bool = True) -> int:
     if text.isascii():
         return len(text) - (0 if spaces else text.count(" "))
     return WORST * len(text.encode(errors="surrogatepass"))
+
+
+def _said(wording: Wording, rows: Sequence[Example]) -> list[int]:
+    """Return bounds on the tokens of what is said in each row.
+
+    Rows without turns are all said by one template, which is rendered once, around a mark.
+    """
+
+    def bound(row: Example) -> int:
+        return sum(_bound(turn.content) for turn in wording.messages(row))
+
+    blank = Example("", MARK, "", 0, "")
+    times = sum(turn.content.count(MARK) for turn in wording.messages(blank))
+    if not times:
+        return [bound(row) for row in rows]
+    around = bound(blank)
+    answers = {label: _bound(text) for label, text in wording.answers.items()}
+    return [
+        bound(row)
+        if row.messages
+        else around + times * _bound(row.input) + (answers.get(row.target) or _bound(row.target))
+        for row in rows
+    ]
 
 
 def _worth_counting(bounds: Sequence[int], limit: int) -> list[int]:

@@ -41,7 +41,12 @@ class Coefficients:
 
 
 def coefficients(
-    X: np.ndarray, y: np.ndarray, labels: int, C: float, max_iter: int | None = None
+    X: np.ndarray,
+    y: np.ndarray,
+    labels: int,
+    C: float,
+    max_iter: int | None = None,
+    start: Coefficients | None = None,
 ) -> Coefficients:
     """Return a logistic regression fitted by scikit-learn.
 
@@ -52,7 +57,11 @@ def coefficients(
             probability is 0.
         C: inverse strength of the L2 penalty, as in scikit-learn.
         max_iter: of the solver; left out, MAX_ITER.
+        start: where the solver begins, of the same rows with another C; left out, at nought. The
+            solution is the same, and from the next smaller C it is near.
     """
+    from sklearn.linear_model import LogisticRegression
+
     weights = np.zeros((labels, X.shape[1]), dtype=np.float32)
     bias = np.full(labels, -np.inf, dtype=np.float32)
     present = np.unique(y)
@@ -60,7 +69,11 @@ def coefficients(
         bias[present] = 0.0
         return Coefficients(C, weights, bias, converged=True)
     most = max_iter or MAX_ITER
-    model = _regression(X, y, C, most)
+    model = LogisticRegression(C=C, max_iter=most)
+    if start is not None and len(present) > 2:
+        model.set_params(warm_start=True)
+        model.coef_, model.intercept_ = start.weights[present], start.bias[present]
+    _fit(model, X, y)
     if len(present) == 2:  # scikit-learn then gives one row, the second label's
         weights[present[1]], bias[present] = model.coef_[0], (0.0, model.intercept_[0])
     else:
@@ -68,14 +81,13 @@ def coefficients(
     return Coefficients(C, weights, bias, converged=int(model.n_iter_.max()) < most)
 
 
-def _regression(X: np.ndarray, y: np.ndarray, C: float, max_iter: int) -> LogisticRegression:
+def _fit(model: LogisticRegression, X: np.ndarray, y: np.ndarray) -> None:
     from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the caller looks at n_iter_
         warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
-        return LogisticRegression(C=C, max_iter=max_iter).fit(X, y)
+        model.fit(X, y)
 
 
 def probabilities(logits: np.ndarray) -> np.ndarray:

@@ -14,6 +14,8 @@ from tunewise.records import Example, Message
 
 def asked(row: Example) -> str:
     """Return the text that is compared: of a conversation, what was said before its last answer."""
+    if not row.messages:
+        return row.input
     said = "\n\n".join(turn.content for turn in _before(row) if turn.role != "system")
     return said if said.strip() else row.input
 

@@ -6,11 +6,13 @@ number of rows, so what is decided by these stays decided when rows are added.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import unicodedata
 from collections import Counter
 
+REMEMBERED = 2**17  # texts whose normal form is kept: each is asked for a dozen times
 ID_CHARACTERS = 16  # of SHA-256 in hex: a clash among a million rows has odds below 1 in 10 million
 
 
@@ -37,6 +39,7 @@ class Ids:
         return f"{plain}-{self._again[plain] + 1}"
 
 
+@functools.lru_cache(maxsize=REMEMBERED)
 def normalised(text: str) -> str:
     """Return the text as it is compared: Unicode NFKC, case folded, runs of white space as one."""
     if not text.isascii():

@@ -1,0 +1,1 @@
+"""A package, so that another's top-level `tests` among the installed ones isn't taken for it."""
