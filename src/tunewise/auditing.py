@@ -152,7 +152,7 @@ def _fixes(
     paths = {name: path for source in found.values() for name, path in source.files}
     files = {name: (paths[name], sha256) for name, sha256 in hashes.items()}
     findings = load_findings(folder.findings)
-    new = proposals(findings, findings_sha256, dataset, files, folder.path)
+    new = proposals(findings, findings_sha256, dataset, files, folder.path, sheet=task.data.sheet)
     if old is not None:
         new, carried = carried_over(new, old)
         before = counts(old)

@@ -3,17 +3,19 @@ be read again, the user's file written to."""
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Callable
 from pathlib import Path
 
+import openpyxl
 import pyarrow
 import pyarrow.parquet
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tunewise.data.readers import read_table
+from tunewise.data.readers import Fault, read_table
 from tunewise.data.writers import Change, write_changed
 from tunewise.errors import DataError
 
@@ -220,5 +222,77 @@ def test_what_cannot_be_done_is_refused(write: Write) -> None:
     ):
         with pytest.raises(DataError, match=told.replace("?", r"\?")):
             changed(path, changes)
-    with pytest.raises(DataError, match=r"a new '\.xlsx' file can't be written"):
-        write_changed(write("rows.xlsx", "x"), {}, path.with_name("new.xlsx"))
+    with pytest.raises(DataError, match=r"a new '\.xlsm' file can't be written"):
+        write_changed(write("rows.xlsm", "x"), {}, path.with_name("new.xlsm"))
+
+
+def workbook(path: Path, rows: list[list[object]], sheet: str = "Rows") -> Path:
+    """Write a workbook whose first sheet has rows too, and whose named one is the data's."""
+    book = openpyxl.Workbook()
+    book.active.title = "Notes"
+    book.active.append(["Read me"])
+    table = book.create_sheet(sheet)
+    for row in rows:
+        table.append(row)
+    book.save(path)
+    return path
+
+
+def test_a_spreadsheet_keeps_values_and_kinds_on_the_sheet_that_was_read(tmp_path: Path) -> None:
+    day, hour = datetime.date(2026, 11, 26), datetime.time(9, 30)
+    rows: list[list[object]] = [
+        ["text", "label", "n", "share", "day", "at", "hour", "sure", "broken"],
+        [
+            "naïve 🙂 text",
+            "a",
+            7,
+            0.1,
+            day,
+            datetime.datetime(2026, 1, 2, 3, 4),
+            hour,
+            True,
+            "#N/A",
+        ],
+        ["two\nlines", "b", 2.0, None, None, None, None, False, None],
+        ["gone", "b", 1, 1 / 3, day, None, None, None, None],
+        [None, None, 3, 2 / 3, None, None, None, None, 5],
+    ]
+    path = workbook(tmp_path / "rows.xlsx", rows)
+    new = tmp_path / "new.xlsx"
+    texts = {1: "=1+1", 2: "bell \x07 and _x0041_ as written"}
+    changes = {number: Change(values={"text": text}) for number, text in texts.items()}
+    changes[3] = Change(delete=True)
+    write_changed(path, changes, new, "Rows")
+    made = read_table(new)
+    first, second, last = (dict(zip(made.columns, row.values, strict=True)) for row in made.rows())
+    assert made.sheet == "Rows"
+    assert first == {
+        **{"text": "=1+1", "label": "a", "n": 7, "share": 0.1, "day": day, "hour": hour},
+        **{"at": datetime.datetime(2026, 1, 2, 3, 4), "sure": True},
+        "broken": Fault("the error #N/A", "Mend the formula or delete the row.", "#N/A"),
+    }
+    assert (second["text"], second["n"], second["sure"]) == (texts[2], 2, False)
+    assert (last["text"], last["n"], last["broken"]) == (None, 3, 5)
+    again = tmp_path / "again.xlsx"
+    write_changed(path, changes, again, "Rows")
+    assert again.read_bytes() == new.read_bytes()  # or each call would leave one more file
+
+
+def test_a_spreadsheet_with_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "rows.xlsx", [["text", "label"], ["a", "=A1"], ["b", "c"]])
+    new = tmp_path / "new.xlsx"
+    with pytest.raises(DataError, match="a formula that was never calculated"):
+        write_changed(path, {2: Change(values={"label": "d"})}, new, "Rows")
+    with pytest.raises(DataError, match=r"32,768 characters, and a cell .* holds 32,767"):
+        write_changed(
+            path, {1: Change(delete=True), 2: Change(values={"text": "x" * 32_768})}, new, "Rows"
+        )
+
+
+@settings(max_examples=40, deadline=None)
+@given(text=st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1))
+def test_any_text_written_to_a_spreadsheet_reads_back(
+    tmp_path_factory: pytest.TempPathFactory, text: str
+) -> None:
+    path = workbook(tmp_path_factory.mktemp("any") / "rows.xlsx", [["text"], ["a"]])
+    changed(path, {1: Change(values={"text": text})})

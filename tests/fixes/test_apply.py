@@ -10,11 +10,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import openpyxl
 import pytest
 
-from tests.fixes.conftest import COPY, LABELS, LINES, LOGIN, QUOTES, REAL, decide, quoted
+from tests.fixes.conftest import COPY, LABELS, LINES, LOGIN, QUOTES, REAL, ROWS, decide, quoted
 from tunewise.auditing import Audited
 from tunewise.data.read import read_dataset
+from tunewise.data.readers import read_table
 from tunewise.errors import DataError, FileMissing, FixesFileError
 from tunewise.fixes.apply import apply
 from tunewise.fixes.words import applied_lines
@@ -225,3 +227,34 @@ def test_a_killed_call_leaves_nothing_that_a_later_one_keeps(data: Path, fixes: 
     apply(fixes)
     assert not left.exists()
     assert alive.exists()
+
+
+def test_a_named_sheet_of_a_spreadsheet_is_mended(data: Path, audit: Callable[[], Audited]) -> None:
+    book = openpyxl.Workbook()
+    book.active.append(["text", "label"])
+    book.active.append(["another sheet", "with a row"])
+    sheet = book.create_sheet("Tickets")
+    for row in [("text", "label"), *ROWS]:
+        sheet.append(row)
+    spreadsheet = data.with_name("tickets.xlsx")
+    book.save(spreadsheet)
+    data.with_name("task.yaml").write_text(
+        "task: tickets\ndata: {train: tickets.xlsx, sheet: Tickets}\n"
+    )
+    fixes = audit().folder.fixes
+    decide(
+        fixes,
+        {
+            (f"tickets.xlsx:{n}", what): "accept"
+            for n, what in ((LOGIN, "rewrite"), (COPY, "delete"))
+        },
+    )
+    [file] = apply(fixes).files
+    assert (file.rows_before, file.rows_after) == (94, 93)
+    made = [row.values for row in read_table(data.with_name("tickets.fixed.xlsx")).rows()]
+    expected = [list(row) for row in ROWS]
+    expected[LOGIN - 1][0] = expected[LOGIN - 1][0].replace("can’t", "can't")
+    del expected[COPY - 1]
+    assert [list(row) for row in made] == expected
+    [again] = apply(fixes).files
+    assert again.new == file.new

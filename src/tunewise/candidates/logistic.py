@@ -46,6 +46,7 @@ def coefficients(
     labels: int,
     C: float,
     max_iter: int | None = None,
+    *,
     start: Coefficients | None = None,
 ) -> Coefficients:
     """Return a logistic regression fitted by scikit-learn.

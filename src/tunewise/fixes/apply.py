@@ -20,7 +20,7 @@ from pathlib import Path
 import psutil
 
 from tunewise.cache import cache_folder
-from tunewise.data.readers import read_table
+from tunewise.data.readers import Table, read_table
 from tunewise.data.readers.text import reading
 from tunewise.data.shapes import Shape
 from tunewise.data.writers import refuse_unwritable, write_changed
@@ -92,12 +92,15 @@ def apply(path: Path, out: Path | None = None) -> Applied:
         _refuse_other(paths[file.source], file, out)
     if not files:
         return Applied((), tuple(paths), counts(document))
-    first = paths[document.files[0].source]
-    shape = shape_in(document, read_table(first))
+    tables = {
+        file.source: read_table(paths[file.source], file.sheet)
+        for file in (document.files[0], *files)
+    }
+    shape = shape_in(document, tables[document.files[0].source])
     rows = {
         file.source: row_changes(
             path,
-            paths[file.source],
+            tables[file.source],
             [one for one in found if one.source == file.source],
             shape,
             document.kind,
@@ -106,8 +109,9 @@ def apply(path: Path, out: Path | None = None) -> Applied:
     }
     written = []
     for file in files:
-        old = paths[file.source]
-        written.append(_written(old, out or old.parent, rows[file.source], shape, document.kind))
+        table = tables[file.source]
+        folder = out or table.path.parent
+        written.append(_written(table, folder, rows[file.source], shape, document.kind))
     unchanged = tuple(file.source for file in document.files if file not in files)
     return Applied(tuple(written), unchanged, counts(document))
 
@@ -135,11 +139,14 @@ def _refuse_other(path: Path, file: FileItem, out: Path | None) -> None:
         )
 
 
-def _written(old: Path, out: Path, rows: Sequence[RowChange], shape: Shape, kind: Kind) -> NewFile:
+def _written(
+    table: Table, out: Path, rows: Sequence[RowChange], shape: Shape, kind: Kind
+) -> NewFile:
     """Write one new file and its list of changes under names that are free."""
+    old = table.path
     with _scratch(out, old) as scratch:
         made, listed = scratch / f"new{old.suffix}", scratch / "changes.jsonl"
-        write_changed(old, {row.number: row.change for row in rows}, made)
+        write_changed(old, {row.number: row.change for row in rows}, made, table.sheet)
         with listed.open("w", encoding="utf-8") as file:
             for line in change_lines(rows):
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")
@@ -147,7 +154,7 @@ def _written(old: Path, out: Path, rows: Sequence[RowChange], shape: Shape, kind
             new, list_of = out / f"{name}{old.suffix}", out / f"{name}.changes.jsonl"
             if _is_free(new, made) and put_new(listed, list_of) and put_new(made, new):
                 break
-    before, after = targets(old, shape, kind), targets(new, shape, kind)
+    before, after = targets(table, shape, kind), targets(read_table(new), shape, kind)
     given = {one.value for row in rows for one in row.fixes if one.fix.action == "relabel"}
     labels = kind == "classification"  # else every target is a text of its own
     return NewFile(

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tunewise.audit.masking import change_excerpts, excerpt
 from tunewise.data.identity import content_hash
-from tunewise.data.readers import Row, Table, read_table
+from tunewise.data.readers import Row, Table
 from tunewise.data.shapes import Said, Shape, reader, shape_of
 from tunewise.data.shapes.formats import SPECS
 from tunewise.data.shapes.turns import Unusable
@@ -67,13 +67,13 @@ def shape_in(document: Document, table: Table) -> Shape:
 
 
 def row_changes(
-    path: Path, old: Path, found: Sequence[Accepted], shape: Shape, kind: Kind
+    path: Path, old: Table, found: Sequence[Accepted], shape: Shape, kind: Kind
 ) -> list[RowChange]:
     """Return the changes of a file's rows, in their order.
 
     Args:
         path: of the fixes.yaml, which faults name with the line.
-        old: the data file.
+        old: the rows of the data file.
         found: the accepted fixes of its rows.
         shape: of the rows.
         kind: of the task.
@@ -85,10 +85,9 @@ def row_changes(
     by_row: dict[int, list[Accepted]] = defaultdict(list)
     for one in found:
         by_row[one.row].append(one)
-    table = read_table(old)
-    read, write = reader(shape, table, kind), writer(shape, table, kind)
+    read, write = reader(shape, old, kind), writer(shape, old, kind)
     changes = []
-    for row in table.rows():
+    for row in old.rows():
         if row.number in by_row:
             fixes, said = by_row.pop(row.number), read(row)
             _refuse_another(path, said, fixes, kind)
@@ -96,7 +95,7 @@ def row_changes(
     if by_row:
         beyond = by_row[min(by_row)][0]
         raise FixesFileError(
-            f"there is no row {beyond.row:,} in {old.name}",
+            f"there is no row {beyond.row:,} in {old.path.name}",
             where=f"{path}:{beyond.line}: row",
             mend="Name a row that is there, or reject the fix.",
         )
@@ -149,12 +148,11 @@ def change_lines(changes: Sequence[RowChange]) -> Iterator[dict[str, object]]:
             }
 
 
-def targets(path: Path, shape: Shape, kind: Kind) -> Counter[str]:
+def targets(table: Table, shape: Shape, kind: Kind) -> Counter[str]:
     """Count the rows of each target, and those that can't be used under ''.
 
     Labels are taken without white space at their ends.
     """
-    table = read_table(path)
     read = reader(shape, table, kind)
     return Counter((read(row).target or "").strip() for row in table.rows())
 

@@ -79,6 +79,7 @@ class FileItem(Strict):
     source: str
     path: str
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    sheet: str | None = None
 
 
 class ColumnItems(Strict):

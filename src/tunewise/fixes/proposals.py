@@ -13,6 +13,7 @@ from typing import cast
 
 from tunewise.audit.clusters import place
 from tunewise.audit.masking import change_excerpts, excerpt
+from tunewise.data.readers import SHEETS
 from tunewise.errors import one_line
 from tunewise.fixes.document import (
     ColumnItems,
@@ -38,6 +39,8 @@ def proposals(
     dataset: Dataset,
     files: Mapping[str, tuple[Path, str]],
     fixes_folder: Path,
+    *,
+    sheet: str | None = None,
 ) -> Document:
     """Return the document of all fixes that findings propose, none of them decided.
 
@@ -47,6 +50,7 @@ def proposals(
         dataset: the rows.
         files: path and SHA-256 of each data file, by the name that its rows are told under.
         fixes_folder: where the document is to stand; it names the files from there.
+        sheet: of spreadsheets; left out, the first that has rows.
     """
     rows = {place(row): row for row in dataset.examples}
     columns = {choice.role: choice.column for choice in dataset.columns}
@@ -56,7 +60,12 @@ def proposals(
         format=cast("Format", columns.get("format", "columns")),
         columns=ColumnItems(input=columns["input"], target=columns["target"]),
         files=[
-            FileItem(source=name, path=_path(path, fixes_folder), sha256=sha256)
+            FileItem(
+                source=name,
+                path=_path(path, fixes_folder),
+                sha256=sha256,
+                sheet=sheet if path.suffix.lower() in SHEETS else None,
+            )
             for name, (path, sha256) in files.items()
         ],
         findings=[

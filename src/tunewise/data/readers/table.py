@@ -32,10 +32,17 @@ class Row(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """Why a cell has no value; told when its column is read."""
+    """Why a cell has no value; told when its column is read.
+
+    Attributes:
+        what: is the matter.
+        mend: what can be done.
+        shown: what the spreadsheet program shows in the cell, where it shows an error.
+    """
 
     what: str
     mend: str
+    shown: str | None = None
 
 
 @dataclass(frozen=True)

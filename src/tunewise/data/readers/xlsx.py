@@ -213,7 +213,7 @@ def _value(cell: Any, written: Any) -> object:
     """
     value = cell.value
     if cell.data_type == "e":
-        return Fault(f"the error {value}", "Mend the formula or delete the row.")
+        return Fault(f"the error {value}", "Mend the formula or delete the row.", str(value))
     if value is None and written.data_type == "f" and cell.data_type != "str":
         return Fault(
             "a formula that was never calculated",

@@ -1,20 +1,21 @@
 """A data file and changes of its rows -> a new file of the same format.
 
 One file per format; this table of suffixes names them. A row that isn't changed keeps its bytes in
-text formats and its values in Parquet; the order of rows and columns stays. Knows nothing of why a
-row is changed.
+text formats and its values in Parquet and XLSX; the order of rows and columns stays. Knows nothing
+of why a row is changed.
 """
 
 from __future__ import annotations
 
 import importlib
 import itertools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tunewise.data.cells import cell_text
-from tunewise.data.readers import read_table
+from tunewise.data.readers import READERS, SHEETS, Table, read_table
 from tunewise.errors import DataError, ProofFailed, did_you_mean
 
 __all__ = ["WRITERS", "Change", "refuse_unwritable", "write_changed"]
@@ -27,6 +28,7 @@ WRITERS = {
     ".jsonl": "json_rows:write_jsonl_rows",
     ".ndjson": "json_rows:write_jsonl_rows",
     ".parquet": "parquet:write_parquet",
+    ".xlsx": "xlsx:write_xlsx",
 }
 
 
@@ -50,19 +52,22 @@ def refuse_unwritable(path: Path) -> None:
         raise DataError(
             f"a new '{suffix}' file can't be written",
             where=str(path),
-            mend="Save the rows as CSV, audit that file and decide there."
-            if suffix
+            mend="Save it without macros as .xlsx, audit that file and decide there."
+            if suffix in READERS
             else did_you_mean(suffix, WRITERS),
         )
 
 
-def write_changed(path: Path, changes: Mapping[int, Change], new: Path) -> None:
+def write_changed(
+    path: Path, changes: Mapping[int, Change], new: Path, sheet: str | None = None
+) -> None:
     """Write the rows of `path` to `new`, changed, and prove that they read back as they should.
 
     Args:
         path: the data file; only read.
         changes: by the row's number, the first row of the file being 1.
         new: where to write; it has the suffix of `path`.
+        sheet: of a spreadsheet; left out, the first that has rows. The new file has that one alone.
 
     Raises:
         DataError: the file can't be read, or a change names a row or column that isn't there.
@@ -70,14 +75,16 @@ def write_changed(path: Path, changes: Mapping[int, Change], new: Path) -> None:
         OSError: there is no room.
     """
     refuse_unwritable(path)
-    _refuse_strangers(path, changes)
+    table = read_table(path, sheet)
+    _refuse_strangers(table, changes)
     module, _, name = WRITERS[path.suffix.lower()].partition(":")
-    getattr(importlib.import_module(f"{__name__}.{module}"), name)(path, changes, new)
-    _prove(path, changes, new)
+    write = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+    told = (sheet,) if path.suffix.lower() in SHEETS else ()
+    write(path, changes, new, *told)
+    _prove(table, changes, read_table(new))
 
 
-def _refuse_strangers(path: Path, changes: Mapping[int, Change]) -> None:
-    table = read_table(path)
+def _refuse_strangers(table: Table, changes: Mapping[int, Change]) -> None:
     for number, change in changes.items():
         for column in change.values:
             if column not in table.columns:
@@ -90,20 +97,20 @@ def _refuse_strangers(path: Path, changes: Mapping[int, Change]) -> None:
     if beyond := sorted(number for number in changes if not 1 <= number <= count):
         raise DataError(
             f"there is no row {beyond[0]:,} to change; the file has {count:,}",
-            where=str(path),
+            where=str(table.path),
             mend="Audit the file again.",
         )
     if count == sum(change.delete for change in changes.values()):
         raise DataError(
             f"all {count:,} rows are to be deleted, which leaves no data",
-            where=str(path),
+            where=str(table.path),
             mend="Reject some of the deletions.",
         )
 
 
-def _prove(path: Path, changes: Mapping[int, Change], new: Path) -> None:
+def _prove(old: Table, changes: Mapping[int, Change], made: Table) -> None:
     """Read both files and compare them row by row."""
-    old, made = read_table(path), read_table(new)
+    new = made.path
     expected = (
         (row, changes.get(row.number, Change()))
         for row in old.rows()
@@ -122,9 +129,18 @@ def _prove(path: Path, changes: Mapping[int, Change], new: Path) -> None:
             if isinstance(value, str):
                 same = cell_text(now, str(new), name) == value
             else:
-                same = repr(now) == repr(row.values[n] if value is None else value)
+                same = _same(now, row.values[n] if value is None else value)
             if not same:
                 raise _broken(new, f"row {found.number}, column '{name}' is another")
+
+
+def _same(now: object, value: object) -> bool:
+    """Tell whether a value is as it was; a spreadsheet doesn't tell 2 from 2.0."""
+    if isinstance(now, bool) or isinstance(value, bool):
+        return now is value
+    if isinstance(now, int | float) and isinstance(value, int | float):
+        return math.isclose(now, value, rel_tol=1e-15)  # the last of 17 digits isn't written
+    return repr(now) == repr(value)
 
 
 def _broken(new: Path, what: str) -> ProofFailed:
