@@ -139,7 +139,7 @@ def test_what_is_loaded_answers_as_what_was_trained(
     else:
         loaded = adapted(load_encoder(models[architecture]), tmp_path / "saved")
     with torch.inference_mode():
-        answered = with_head(loaded, tmp_path / "saved")(**batch)["logits"]
+        answered = with_head(loaded, tmp_path / "saved", "mean")(**batch)["logits"]
     torch.testing.assert_close(answered, trained, atol=1e-4, rtol=1e-4)
     assert float(trained.std()) > 0.1  # equality of constants would prove nothing
 

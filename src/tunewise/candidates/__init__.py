@@ -23,6 +23,7 @@ KINDS = {
     "probe": "tunewise.candidates.probe:Probe",
     "prompt": "tunewise.candidates.prompt:Prompt",
     "encoder": "tunewise.candidates.encoder:Encoder",
+    "classifier": "tunewise.candidates.encoder:Encoder",
     "lora": "tunewise.candidates.lora:Lora",
     "full": "tunewise.candidates.lora:Lora",
 }
@@ -33,6 +34,7 @@ FAMILIES: dict[str, Family] = {
     "probe": "tune",
     "prompt": "prompt",
     "encoder": "tune",
+    "classifier": "tune",
     "lora": "tune",
     "full": "tune",
 }

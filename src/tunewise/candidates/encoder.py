@@ -1,10 +1,10 @@
-"""A fine-tuned encoder: all its weights, or a LoRA adapter, with a classification head.
+"""A tuned model with a classification head: all its weights, or a LoRA adapter.
 
-Given labelled examples, leaves in its folder either `model/` (the whole encoder as
-save_pretrained writes it, its tokenizer and head.safetensors: nothing else is needed to answer)
-or, for LoRA, `adapter/` (as PEFT writes it, tokenizer and head beside it; the base model is
-resolved again), `training.json` with the curves, and settings.json. The training itself is in
-tunewise.training.
+The candidate `encoder` reads texts with an encoder, `classifier` with a causal language model.
+Given labelled examples, leaves in its folder either `model/` (the whole model as save_pretrained
+writes it, its tokenizer and head.safetensors: nothing else is needed to answer) or, for LoRA,
+`adapter/` (as PEFT writes it, tokenizer and head beside it; the base model is resolved again),
+`training.json` with the curves, and settings.json. The training itself is in tunewise.training.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ from tunewise.training.checkpoints import delete_checkpoints
 from tunewise.training.encoder.arguments import Arguments, effective, lora_settings
 from tunewise.training.encoder.batches import Padding, batches_by_length, tokenised
 from tunewise.training.encoder.classifier import EncoderClassifier, save_classifier, with_head
-from tunewise.training.encoder.fit import Job, Texts, Tuned, device, tuned
+from tunewise.training.encoder.fit import Job, Texts, Tuned, device, end_token, tuned
 from tunewise.training.preflight import check_target_modules
 
 
 class Encoder:
-    """The candidate `encoder`."""
+    """The candidates `encoder` and `classifier`."""
 
     def __init__(self, settings: EncoderSettings, setup: Setup) -> None:
         self.settings, self.setup = settings, setup
@@ -54,16 +54,12 @@ class Encoder:
         """Fine-tune on `train`; keep the last epoch unless `validation` clearly prefers another.
 
         Raises:
-            ModelError: the model isn't an encoder that can be tuned.
+            ModelError: the model isn't of the kind that is read, or can't be tuned.
             DataError, DiskFull, TaskFileError, BadInput: see tunewise.training.
         """
         base = resolve(self.settings.model, progress, task_folder=self.setup.task_folder)
-        if base.kind != "encoder":
-            raise ModelError(
-                f"'{self.settings.model}' is a language model, not an encoder",
-                where=f"encoder: {self.settings.model}",
-                mend="Use it under prompt, or name an encoder such as 'minilm-l6'.",
-            )
+        where = f"{self.setup.kind}: {self.settings.model}"
+        _refuse_other_kind(base.kind, self.setup.kind, self.settings.model, where)
         tokenizer, encoder = load_tokenizer(base.path), load_encoder(base.path)
         names = self._label_names(train, base.path, progress)
         texts = self._texts(train, names)
@@ -82,7 +78,7 @@ class Encoder:
             arguments=arguments,
             folder=folder,
             model_fingerprint=base.fingerprint,
-            where=f"encoder: {self.settings.model}",
+            where=where,
         )
         encoder = prepared_encoder(encoder, lora_settings(self.settings), job.where)
         done = tuned(encoder, tokenizer, job, progress)
@@ -108,7 +104,7 @@ class Encoder:
             base = base_of(about, place, self.setup.task_folder)
             encoder = adapted(load_encoder(base), place)
         return FittedEncoder(
-            with_head(encoder, place),
+            with_head(encoder, place, about["training"]["pooling"]),
             load_tokenizer(place),
             answering_order(about["labels"], self.setup.labels, folder),
             max_length=about["training"]["max_length"],
@@ -142,7 +138,7 @@ class Encoder:
         write_json(
             folder / "settings.json",
             {
-                "kind": "encoder",
+                "kind": self.setup.kind,
                 "model": {
                     "name": base.name,
                     "source": base.source,
@@ -188,10 +184,11 @@ class FittedEncoder:
         self.tokenizer, self.max_length = tokenizer, max_length
         self.labels, self.order = list(order), list(order.values())
         self.padding = Padding(tokenizer.pad_token_id or 0)
+        self.end = end_token(tokenizer, model.pooling)
 
     def predict(self, examples: Sequence[Example], progress: Progress) -> list[Prediction]:
         """Return one prediction per example, with the probability of each label."""
-        ids = tokenised(self.tokenizer, [e.input for e in examples], self.max_length).ids
+        ids = tokenised(self.tokenizer, [e.input for e in examples], self.max_length, self.end).ids
         found: list[Prediction | None] = [None] * len(examples)
         with showing(progress, "Answering", len(examples)) as bar:
             for rows in batches_by_length([len(row) for row in ids]):
@@ -216,11 +213,28 @@ class FittedEncoder:
         return found
 
 
+def _refuse_other_kind(found: str, candidate: str, model: str, where: str) -> None:
+    """Stop when an encoder is to be read as a language model, or the other way about."""
+    if candidate == "classifier" and found != "causal":
+        raise ModelError(
+            f"'{model}' is an encoder, not a language model",
+            where=where,
+            mend="Use it under encoder, or name a language model.",
+        )
+    if candidate != "classifier" and found != "encoder":
+        raise ModelError(
+            f"'{model}' is a language model, not an encoder",
+            where=where,
+            mend="Use it under classifier or prompt, or name an encoder such as 'minilm-l6'.",
+        )
+
+
 def prepared_encoder(encoder: Any, lora: LoraSettings | None, where: str) -> Any:
     """Return the encoder as it is trained: with an adapter if asked for, and plain attention.
 
     On a CPU and short texts, plain attention is faster than the fused kernel, see docs/encoder.md.
     """
+    encoder.config.use_cache = False  # nothing is written, so nothing is remembered
     if device().type == "cpu":
         encoder.set_attn_implementation("eager")
     if lora is None:
@@ -239,7 +253,7 @@ def adapted(encoder: Any, folder: Path) -> Any:
 
 def longest_input(encoder: Any, tokenizer: Any) -> int:
     """Return how many tokens the model can read at most."""
-    positions: int = encoder.config.max_position_embeddings
+    positions: int = encoder.config.get_text_config().max_position_embeddings
     # RoBERTa counts positions from its padding token's number + 1, and so has that many fewer.
     if hasattr(getattr(encoder, "embeddings", None), "padding_idx"):
         positions -= encoder.embeddings.padding_idx + 1

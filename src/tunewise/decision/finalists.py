@@ -15,7 +15,13 @@ from tunewise.task.settings import DecideSettings
 
 EFFORT: tuple[Family, ...] = ("floor", "keep", "prompt", "tune")  # the least laborious first …
 CHEAPER = 2.0  # … but a tuned model that answers so many times as fast goes before a prompt
-LIGHTNESS = ("probe", "encoder", "lora", "full")  # kinds of one family, the least laborious first
+LIGHTNESS = (
+    "probe",
+    "encoder",
+    "classifier",
+    "lora",
+    "full",
+)  # kinds of one family, the least laborious first
 
 
 @dataclass(frozen=True)

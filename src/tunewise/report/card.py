@@ -26,7 +26,12 @@ from tunewise.version import __version__
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 SETTING = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,40}")  # a key that no row's text would be
 WORST_LABELS = 5
-LIBRARIES = {"encoder": "transformers", "prompt": "transformers", "probe": "scikit-learn"}
+LIBRARIES = {
+    "encoder": "transformers",
+    "classifier": "transformers",
+    "prompt": "transformers",
+    "probe": "scikit-learn",
+}
 
 
 def model_card(evidence: Evidence) -> str:

@@ -38,6 +38,9 @@ KINDS = {
     "probe": "a classifier on a frozen encoder",
     "prompt": "a prompted language model",
     "encoder": "a fine-tuned encoder",
+    "classifier": "a tuned language model with a classification head",
+    "lora": "a tuned language model (adapter)",
+    "full": "a tuned language model (all weights)",
 }
 MACHINE = {
     "python": "Python",

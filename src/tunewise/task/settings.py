@@ -170,6 +170,17 @@ class EncoderSettings(CandidateSettings):
     )
 
 
+class ClassifierSettings(EncoderSettings):
+    """A causal language model that reads a text to its end, with a classification head on that."""
+
+    model: str = Field(
+        DEFAULT_LANGUAGE_MODEL, description="Language model: catalogue name, folder or Hub id."
+    )
+    lora: LoraSettings | bool = Field(
+        True, description="True or settings for LoRA; false tunes all weights."
+    )
+
+
 class PromptSettings(CandidateSettings):
     """A causal language model that scores the labels, so its answer is always a legal one."""
 
@@ -333,6 +344,12 @@ class EncoderEntry(Entry):
     encoder: EncoderSettings
 
 
+class ClassifierEntry(Entry):
+    """A language model with a classification head."""
+
+    classifier: ClassifierSettings
+
+
 class PromptEntry(Entry):
     """A prompted language model."""
 
@@ -356,6 +373,7 @@ CandidateEntry = Annotated[
     | Annotated[ExistingEntry, Tag("existing")]
     | Annotated[ProbeEntry, Tag("probe")]
     | Annotated[EncoderEntry, Tag("encoder")]
+    | Annotated[ClassifierEntry, Tag("classifier")]
     | Annotated[PromptEntry, Tag("prompt")]
     | Annotated[LoraEntry, Tag("lora")]
     | Annotated[FullEntry, Tag("full")],

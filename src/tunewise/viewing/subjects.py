@@ -26,6 +26,7 @@ from tunewise.rendering.rows import TRAIN_ON, Renderer, TrainOn
 from tunewise.rendering.wording import wording
 from tunewise.task.settings import (
     DEFAULT_LANGUAGE_MODEL,
+    ClassifierSettings,
     EncoderSettings,
     ProbeSettings,
     PromptSettings,
@@ -179,16 +180,22 @@ class Encoded:
         given: the task and its rows.
         model: the encoder.
         max_length: tokens read of each text; left out, all that the model reads.
+        ended: whether the model's end token is put after each text, as a classifier's is.
     """
 
-    def __init__(self, given: Material, model: ModelFolder, max_length: int | None) -> None:
+    def __init__(
+        self, given: Material, model: ModelFolder, max_length: int | None, *, ended: bool = False
+    ) -> None:
         self.given, self.model = given, model
         self.tokenizer = load_tokenizer(model.path)
         self.max_length = shorter(max_length, context_length(model.path, self.tokenizer))
+        self.end = self.tokenizer.eos_token if ended else None
 
     def view(self, example: Example) -> View:
         """Return the tokens that the encoder reads of a text, and those that are cut off."""
-        pieces = encoder_pieces(self.tokenizer, example.input, self.max_length or NO_END)
+        read = (self.max_length or NO_END) - (self.end is not None)
+        pieces = encoder_pieces(self.tokenizer, example.input, read)
+        notes = (f"Then comes {self.end}, where the classification head reads.",)
         return View(
             f"{example.source}:{example.row}",
             example.id,
@@ -198,7 +205,7 @@ class Encoded:
             self.max_length,
             None,
             (part(pieces),),
-            (),
+            notes if self.end else (),
         )
 
     def lengths(self, examples: Sequence[Example]) -> np.ndarray:
@@ -263,7 +270,8 @@ def _of_candidate(
         return Prompted(given, settings, folder if folder.settings.exists() else None, progress)
     if isinstance(settings, EncoderSettings | ProbeSettings):
         found = resolve(settings.model, progress, task_folder=given.folder)
-        return Encoded(given, found, shorter(max_length, settings.max_length))
+        ended = isinstance(settings, ClassifierSettings)
+        return Encoded(given, found, shorter(max_length, settings.max_length), ended=ended)
     if isinstance(settings, TuningSettings):
         found = resolve(settings.model, progress, task_folder=given.folder)
         return Trained(given, found, shorter(max_length, settings.max_length), settings.train_on)

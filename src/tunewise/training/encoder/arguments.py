@@ -12,7 +12,9 @@ from pathlib import Path
 import torch
 from transformers import TrainingArguments
 
-from tunewise.task.settings import EncoderSettings, LoraSettings
+from tunewise.task.settings import ClassifierSettings, EncoderSettings, LoraSettings
+from tunewise.training.encoder.classifier import Pooling
+from tunewise.training.language.arguments import default_rate
 from tunewise.training.sealed import shared_arguments
 
 LOG_STEPS = 10
@@ -29,6 +31,7 @@ class Arguments:
         head_learning_rate: of the classification head.
         lora: settings of the adapter, None when all weights are tuned.
         metric: of the validation rows, by which the epoch is chosen.
+        pooling: what the head reads, see classifier.py.
         The others: as in transformers.TrainingArguments.
     """
 
@@ -45,6 +48,7 @@ class Arguments:
     seed: int
     lora: dict[str, object] | None
     metric: str = "accuracy"
+    pooling: Pooling = "mean"
 
 
 def effective(
@@ -52,7 +56,9 @@ def effective(
 ) -> Arguments:
     """Return the arguments for a training on `rows` rows of a model of so many `parameters`."""
     lora = lora_settings(settings)
-    rate = settings.learning_rate or default_learning_rate(parameters, lora=lora is not None)
+    causal = isinstance(settings, ClassifierSettings)
+    usual = default_rate if causal else default_learning_rate
+    rate = settings.learning_rate or usual(parameters, lora=lora is not None)
     return Arguments(
         learning_rate=rate,
         head_learning_rate=rate,
@@ -66,6 +72,7 @@ def effective(
         bf16=bf16,
         seed=seed,
         lora=lora.model_dump() if lora else None,
+        pooling="last" if causal else "mean",
     )
 
 

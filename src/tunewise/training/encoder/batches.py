@@ -27,10 +27,24 @@ class Tokenised:
     cut: int
 
 
-def tokenised(tokenizer: Any, texts: Sequence[str], max_length: int) -> Tokenised:
-    """Return the ids of each text, special tokens included, cut off after `max_length` tokens."""
+def tokenised(
+    tokenizer: Any, texts: Sequence[str], max_length: int, end: int | None = None
+) -> Tokenised:
+    """Return the ids of each text, special tokens included, cut off after `max_length` tokens.
+
+    Args:
+        tokenizer: of the model.
+        texts: to be read.
+        max_length: tokens of a row at most.
+        end: token that each row ends with, the cut ones too; None where nothing is added.
+    """
     if not texts:
         return Tokenised([], 0)
+    if end is not None:
+        found = tokenised(tokenizer, texts, max_length - 1)
+        return Tokenised(
+            [ids if ids[-1:] == [end] else [*ids, end] for ids in found.ids], found.cut
+        )
     found = tokenizer(
         list(texts),
         truncation=True,

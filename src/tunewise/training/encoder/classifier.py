@@ -1,21 +1,25 @@
-"""An encoder with a classification head: mean of the hidden states, dropout, one linear layer.
+"""A model with a classification head: hidden states made one, dropout, one linear layer.
 
-Given an encoder as transformers loads it, gives back a module that maps tokens to logits, and
-says how it lies on disk: the encoder as save_pretrained writes it (or its LoRA adapter as PEFT
-writes it), with the head beside it in head.safetensors. Knows nothing of data or training.
+Given an encoder (whose hidden states are averaged) or a language model without its head (which has
+read all of a text at its last token), as transformers loads it, gives back a module that maps
+tokens to logits, and says how it lies on disk: the model as save_pretrained writes it (or its LoRA
+adapter as PEFT writes it), with the head beside it in head.safetensors. Knows nothing of data or
+training.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from tunewise.models.loading import quiet_transformers
+
+Pooling: TypeAlias = Literal["mean", "last"]
 
 HEAD_FILE = "head.safetensors"
 DROPOUT = 0.1  # of the pooled states, as BERT's own classification head has it
@@ -29,11 +33,16 @@ class EncoderClassifier(nn.Module):
         encoder: a model without a head (AutoModel), or one wrapped by PEFT.
         labels: number of labels.
         hidden_size: of the encoder's last hidden states.
+        pooling: the mean of a row's hidden states, or that of its last token, which is the only
+            one that has seen all the others where attention is causal.
     """
 
-    def __init__(self, encoder: nn.Module, labels: int, hidden_size: int) -> None:
+    def __init__(
+        self, encoder: nn.Module, labels: int, hidden_size: int, pooling: Pooling = "mean"
+    ) -> None:
         super().__init__()
         self.encoder = encoder
+        self.pooling = pooling
         self.dropout = nn.Dropout(DROPOUT)
         self.head = nn.Linear(hidden_size, labels)
         nn.init.normal_(self.head.weight, std=0.02)
@@ -57,8 +66,12 @@ class EncoderClassifier(nn.Module):
             return {"loss": nn.functional.cross_entropy(logits, labels), "logits": logits}
 
     def pooled(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """Return the mean of each row's hidden states [rows, hidden], padding left out."""
+        """Return each row's hidden states made one, [rows, hidden], padding left out."""
         states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        if self.pooling == "last":
+            rows = torch.arange(len(states), device=states.device)
+            last: Tensor = states[rows, attention_mask.sum(1) - 1].float()
+            return last
         mask = attention_mask.unsqueeze(-1)
         return (states.float() * mask).sum(1) / mask.sum(
             1
@@ -83,11 +96,11 @@ def save_classifier(
     save_head(model.head, folder)
 
 
-def with_head(encoder: nn.Module, folder: Path) -> EncoderClassifier:
+def with_head(encoder: nn.Module, folder: Path, pooling: Pooling) -> EncoderClassifier:
     """Return `encoder` with the head that lies in `folder`, ready to answer."""
     tensors = load_file(str(folder / HEAD_FILE))
     labels, hidden = tensors["weight"].shape
-    model = EncoderClassifier(encoder, labels, hidden)
+    model = EncoderClassifier(encoder, labels, hidden, pooling)
     model.head.load_state_dict(tensors)
     model.eval()
     return model

@@ -32,7 +32,7 @@ from tunewise.training.checkpoints import delete_checkpoints, newest_whole
 from tunewise.training.encoder import preflight
 from tunewise.training.encoder.arguments import Arguments
 from tunewise.training.encoder.batches import LabelledRows, Padding, tokenised
-from tunewise.training.encoder.classifier import EncoderClassifier
+from tunewise.training.encoder.classifier import EncoderClassifier, Pooling
 from tunewise.training.encoder.head_start import pooled_states, start_head
 from tunewise.training.encoder.trainer import EncoderTrainer
 from tunewise.training.encoder.vocabulary import keep_occurring_rows, put_back
@@ -133,10 +133,12 @@ def tuned(encoder: nn.Module, tokenizer: Any, job: Job, progress: Progress) -> T
     """
     preflight.check_labels(job.train.labels, job.labels)
     prepared = _prepared(tokenizer, job, progress)
-    model = EncoderClassifier(encoder, len(job.labels), encoder.config.hidden_size)
+    hidden = encoder.config.get_text_config().hidden_size
+    model = EncoderClassifier(encoder, len(job.labels), hidden, job.arguments.pooling)
     total = sum(p.numel() for p in model.parameters())
     whole = None
-    if encoder.get_input_embeddings().weight.requires_grad:
+    embedding = encoder.get_input_embeddings()
+    if embedding.weight.requires_grad and type(embedding) is nn.Embedding:  # others may scale
         whole = keep_occurring_rows(encoder, prepared.occurring)
     model.to(device())
     preflight.check_step(model, prepared.train, prepared.padding, job.arguments, job.where)
@@ -165,10 +167,16 @@ def device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def end_token(tokenizer: Any, pooling: Pooling) -> int | None:
+    """Return the token that ends each row: of a language model, which is read off there."""
+    return None if pooling == "mean" else tokenizer.eos_token_id
+
+
 def _prepared(tokenizer: Any, job: Job, progress: Progress) -> _Prepared:
     most = job.arguments.max_length
-    train = tokenised(tokenizer, job.train.texts, most)
-    validation = tokenised(tokenizer, job.validation.texts, most)
+    end = end_token(tokenizer, job.arguments.pooling)
+    train = tokenised(tokenizer, job.train.texts, most, end)
+    validation = tokenised(tokenizer, job.validation.texts, most, end)
     cut, rows = train.cut + validation.cut, len(train.ids) + len(validation.ids)
     preflight.check_lengths(cut, rows, most, progress)
     key = value_sha256(
