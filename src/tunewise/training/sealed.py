@@ -55,6 +55,7 @@ class SealedTrainer(Trainer):
         folder = self.folder / f"{PREFIX_CHECKPOINT_DIR}-{self.state.global_step}"
         with disk_errors(folder):
             super()._save_checkpoint(model, trial)
+            self.accelerator.wait_for_everyone()  # else the others' files may be half written
             if not self.args.should_save:  # another process writes it
                 return
             self.best.save(folder)
