@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from tunewise.decision.rules import Pair, Relation, outcome, relation, rows_to_settle
-from tunewise.evaluation.compare import paired_difference
+from tunewise.evaluation.differences import paired_difference
 from tunewise.records import Comparison, Interval
 
 KNOWN = Comparison(

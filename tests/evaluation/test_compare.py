@@ -17,7 +17,8 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
 from tunewise.errors import BadInput, DataError
-from tunewise.evaluation.compare import compared, holm, paired_difference
+from tunewise.evaluation.compare import compared, holm
+from tunewise.evaluation.differences import mean_difference, paired_difference
 from tunewise.records import Comparison, Example, Prediction
 
 LABELS = ("a", "b", "c")
@@ -213,3 +214,30 @@ def test_what_cannot_be_compared_is_refused() -> None:
         against(examples, [], predictions)
     with pytest.raises(DataError, match="rows that aren't judged"):
         against(examples[:1], predictions, predictions)
+
+
+@pytest.mark.parametrize("rows_", [40, 98, 300])
+def test_the_interval_of_accuracies_never_contradicts_mcnemar(rows_: int) -> None:
+    for ours in range(0, 61):
+        for theirs in range(0, min(ours, rows_ - ours) + 1):
+            ahead = np.repeat([1.0, -1.0, 0.0], [ours, theirs, rows_ - ours - theirs])
+            found = mean_difference(ahead, 0)
+            assert (found.difference.low > 0) == (found.p_value < 0.05), (ours, theirs)
+
+
+def test_macro_f1_of_a_few_documents_is_less_sure_than_of_as_many_rows() -> None:
+    rng = np.random.default_rng(8)
+    targets = rng.choice(LABELS, size=160).tolist()
+    good = rng.random(8) < 0.5  # whole documents that one candidate gets right, the other doesn't
+    ours = [t if good[i // 20] or i % 3 else "odd" for i, t in enumerate(targets)]
+    theirs = [t if not good[i // 20] or i % 3 else "odd" for i, t in enumerate(targets)]
+    alone = rows(targets)
+    grouped = [replace(row, group=f"document {i // 20}") for i, row in enumerate(alone)]
+    for metric in ("accuracy", "macro_f1"):
+        one = against(alone, answered(ours), answered(theirs), metric)
+        other = against(grouped, answered(ours), answered(theirs), metric)
+        assert other.difference.value == pytest.approx(one.difference.value)
+        width = other.difference.high - other.difference.low
+        assert width > 1.5 * (one.difference.high - one.difference.low)
+        assert other.p_value >= one.p_value
+        assert "groups" in other.test

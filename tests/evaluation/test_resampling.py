@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import bootstrap
 from sklearn.metrics import f1_score
 
-from tunewise.evaluation.compare import _closed_under_swaps, _partners
+from tunewise.evaluation.differences import _closed_under_swaps, _partners
 from tunewise.evaluation.f1 import MacroF1, cells
 from tunewise.evaluation.resampling import (
     _acceleration,

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tunewise.evaluation.compare import compared
-from tunewise.evaluation.score import mean_interval, scorecard
+from tunewise.evaluation.mean import mean_interval
+from tunewise.evaluation.score import scorecard
 from tunewise.evaluation.texts import row_scores
 from tunewise.overlap import MEASURES, exact_match, rouge_l, token_f1
 from tunewise.records import Comparison, Example, Prediction

@@ -14,7 +14,7 @@ import numpy as np
 from tunewise.audit.suspicion import Floats, Numbers, suspicion
 from tunewise.candidates.logistic import coefficients
 from tunewise.curve.plan import FOLDS, Ground
-from tunewise.evaluation.compare import paired_difference
+from tunewise.evaluation.differences import paired_difference
 from tunewise.records import Interval, LabelNoise
 
 LOOKS_WRONG = 0.5  # probability of being wrong from which a row is left out

@@ -20,12 +20,12 @@ class Cells:
 
     Attributes:
         codes: the target, then each candidate's answer, `[cells, 1 + candidates]`, sorted.
-        counts: rows in each cell, `[cells]`.
+        counts: rows in each cell, `[cells]`; not whole numbers once `smoothed`.
         words: how many different targets and answers there can be.
     """
 
     codes: Integers
-    counts: Integers
+    counts: Integers | Floats
     words: int
 
 
@@ -34,6 +34,44 @@ def cells(targets: Integers, *answers: Integers, words: int) -> Cells:
     rows = np.stack([targets, *answers], axis=1)
     codes, counts = np.unique(rows, axis=0, return_counts=True)
     return Cells(codes.astype(np.int64), counts.astype(np.int64), words)
+
+
+def smoothed(found: Cells) -> Cells:
+    """Return the cells with a row more for each candidate right and one more for it wrong.
+
+    A resample of rows without a mistake has none either, and would claim certainty. The rows added
+    are spread over the labels as those are; a wrong one is answered with the label that its own is
+    taken for most often. With two candidates one of the rows is right by the first alone, the other
+    by the second alone, as in Bonett and Price's interval for shares.
+    """
+    support = np.bincount(found.codes[:, 0], weights=found.counts, minlength=found.words)
+    candidates = found.codes.shape[1] - 1
+    codes, counts = [found.codes], [found.counts.astype(np.float64)]
+    for target in np.flatnonzero(support):
+        wrong = _taken_for(found, int(target))
+        if candidates == 1:
+            rows = [[target, target], [target, wrong]]
+        else:
+            rows = [[target, target, wrong], [target, wrong, target]]
+        codes.append(np.array(rows, dtype=np.int64))
+        counts.append(np.full(2, support[target] / found.counts.sum()))
+    unique, place = np.unique(np.concatenate(codes), axis=0, return_inverse=True)
+    summed = np.bincount(place.ravel(), weights=np.concatenate(counts), minlength=len(unique))
+    return Cells(unique, summed, found.words)
+
+
+def _taken_for(found: Cells, target: int) -> int:
+    """Return the answer that a label's rows get most often when it is wrong, by any candidate."""
+    answers = np.zeros(found.words)
+    everywhere = np.bincount(found.codes[:, 0], weights=found.counts, minlength=found.words)
+    for column in range(1, found.codes.shape[1]):
+        here = found.codes[:, 0] == target
+        answers += np.bincount(
+            found.codes[here, column], weights=found.counts[here], minlength=found.words
+        )
+    answers += everywhere / (2 * everywhere.sum())  # decides where the label was never mistaken
+    answers[target] = -1
+    return int(answers.argmax())
 
 
 class MacroF1:

@@ -15,6 +15,7 @@ from tunewise.records import Interval
 
 ALPHA = 0.05
 METHOD = "Blaker, exact"
+GROUPED = "Korn-Graubard, over groups of rows"
 _TOLERANCE = 1e-13
 
 
@@ -34,6 +35,22 @@ def share(hits: int, rows: int) -> Interval:
     if rows < 1 or not 0 <= hits <= rows:
         raise ValueError(f"{hits} hits of {rows} rows can't be")
     return Interval(hits / rows, _low(hits, rows), 1 - _low(rows - hits, rows), METHOD)
+
+
+def share_of(value: float, rows: float) -> Interval:
+    """Return a share with its 95% interval where the rows are worth a number that isn't whole.
+
+    Source: C. J. Clopper and E. S. Pearson (1934) with an effective number of rows, as E. L. Korn
+    and B. I. Graubard (1998) use it for grouped rows.
+
+    Args:
+        value: 0 to 1.
+        rows: that it is worth, above 0.
+    """
+    hits = value * rows
+    low = float(beta.ppf(ALPHA / 2, hits, rows - hits + 1)) if hits > 0 else 0.0
+    high = float(beta.ppf(1 - ALPHA / 2, hits + 1, rows - hits)) if hits < rows else 1.0
+    return Interval(value, min(low, value), max(high, value), GROUPED)
 
 
 @lru_cache(maxsize=4096)

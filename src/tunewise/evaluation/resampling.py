@@ -6,29 +6,85 @@ distribution as drawing row by row and is some hundred times faster. Knows nothi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 from scipy.stats import norm
+from scipy.stats import t as student
 
 from tunewise.evaluation.answers import Floats, Integers
 
+Counts: TypeAlias = Integers | Floats
 Statistic: TypeAlias = Callable[[Floats], Floats]  # [resamples, cells] -> [resamples]
 
-RESAMPLES = 2_000
+RESAMPLES = 4_000
 SWAPS = 10_000
 LEVEL = 0.95
 _NUMBERS_AT_ONCE = 2_000_000  # counts held in memory at a time
 
 
+@dataclass(frozen=True)
+class Bundles:
+    """What is drawn together: single rows, or the rows of a group.
+
+    Attributes:
+        cells: rows of each cell in each bundle, `[bundles, cells]`.
+    """
+
+    cells: Floats
+
+    @property
+    def counts(self) -> Floats:
+        """Rows of each cell in all bundles, `[cells]`."""
+        found: Floats = self.cells.sum(axis=0)
+        return found
+
+
+def bundled(cell: Integers, counts: Floats, groups: Integers) -> Bundles:
+    """Return the rows' groups as bundles; what `counts` has beyond the rows are ones of their own.
+
+    Args:
+        cell: number of each row's cell, `[rows]`.
+        counts: of the cells, `[cells]`, those that were added to the rows' included.
+        groups: number of each row's group, `[rows]`.
+    """
+    found = np.zeros((int(groups.max()) + 1, len(counts)))
+    np.add.at(found, (groups, cell), 1)
+    added = np.diag(counts - found.sum(axis=0))
+    return Bundles(np.concatenate([found, added[added.any(axis=1)]]))
+
+
 def bootstrapped(
-    statistic: Statistic, counts: Integers, seed: int, resamples: int = RESAMPLES
+    statistic: Statistic,
+    counts: Counts,
+    seed: int,
+    resamples: int = RESAMPLES,
+    bundles: Bundles | None = None,
 ) -> Floats:
-    """Return the statistic of `resamples` samples of as many rows, drawn with replacement."""
+    """Return the statistic of `resamples` samples of as many rows, drawn with replacement.
+
+    Args:
+        statistic: of the cells' counts.
+        counts: of the cells, `[cells]`.
+        seed: of the draws.
+        resamples: how many.
+        bundles: rows that are drawn together; None where every row stands alone.
+    """
     rng = np.random.default_rng(seed)
-    rows = int(counts.sum())
-    share = counts / rows
+    if bundles is not None:
+        number = len(bundles.cells)
+        even = np.full(number, 1 / number)
+        return np.concatenate(
+            [
+                statistic(rng.multinomial(number, even, size=size) @ bundles.cells)
+                for size in _chunks(resamples, max(bundles.cells.shape))
+            ]
+        )
+    rows = round(float(counts.sum()))
+    share = counts / counts.sum()
     return np.concatenate(
         [
             statistic(rng.multinomial(rows, share, size=size).astype(np.float64))
@@ -37,7 +93,13 @@ def bootstrapped(
     )
 
 
-def bca_interval(statistic: Statistic, counts: Integers, values: Floats) -> tuple[float, float]:
+def bca_interval(
+    statistic: Statistic,
+    counts: Counts,
+    values: Floats,
+    far: float | None = None,
+    bundles: Bundles | None = None,
+) -> tuple[float, float]:
     """Return the bias-corrected and accelerated 95% interval from bootstrap values.
 
     Source: B. Efron (1987), Better bootstrap confidence intervals, JASA 82(397), 171-185; the
@@ -47,36 +109,85 @@ def bca_interval(statistic: Statistic, counts: Integers, values: Floats) -> tupl
         statistic: as resampled.
         counts: of the cells, `[cells]`.
         values: of the resamples, not all the same.
+        far: how many standard errors the interval reaches; left out, the normal distribution's.
+        bundles: as resampled.
     """
+    bias, skew = _bias(statistic, counts, values), _acceleration(statistic, counts, bundles)
+    reach = float(norm.ppf((1 + LEVEL) / 2)) if far is None else far
+    z = bias + np.array([-reach, reach])
+    room = 1 - skew * z  # nil or less only where rows are so few that no resample is far enough
+    reached = np.where(room > 0, bias + z / np.where(room > 0, room, 1), np.copysign(np.inf, z))
+    low, high = np.quantile(values, norm.cdf(reached))
+    return float(low), float(high)
+
+
+def bca_reach(
+    statistic: Statistic, counts: Counts, values: Floats, bundles: Bundles | None = None
+) -> float:
+    """Return how many standard errors the interval must reach so that an end of it is nil.
+
+    The interval of `bca_interval`, turned round: it holds nil if its `far` is larger than this.
+    """
+    bias, skew = _bias(statistic, counts, values), _acceleration(statistic, counts, bundles)
+    edge = 1 / (len(values) + 1)
+    below = float(np.mean(values < -1e-12) + np.mean(np.abs(values) <= 1e-12) / 2)
+    at = float(norm.ppf(np.clip(below, edge, 1 - edge))) - bias
+    return abs(at / (1 + skew * at) - bias) if 1 + skew * at > 0 else math.inf
+
+
+def expanded(rows: int, spent: int) -> float:
+    """Return the standard errors that an interval reaches with few rows.
+
+    A bootstrap forgets that the spread was estimated: T. C. Hesterberg (2015), What teachers should
+    know about the bootstrap, The American Statistician 69(4), 371-386, section 5.3.
+
+    Args:
+        rows: resampled.
+        spent: figures estimated from them, such as one for each label.
+    """
+    left = max(rows - spent, 1)
+    return float(student.ppf((1 + LEVEL) / 2, left) * math.sqrt(rows / left))
+
+
+def expanded_p(reach: float, rows: int, spent: int) -> float:
+    """Return the level at which an expanded interval reaches so many standard errors."""
+    left = max(rows - spent, 1)
+    return float(2 * student.sf(reach * math.sqrt(left / rows), left))
+
+
+def _bias(statistic: Statistic, counts: Counts, values: Floats) -> float:
+    """Return how far the estimate is from the middle of the resamples, in standard errors."""
     estimate = statistic(counts[None, :].astype(np.float64))[0]
     near = np.isclose(values, estimate, rtol=0, atol=1e-12)
     below = float(np.mean((values < estimate) & ~near) + np.mean(near) / 2)
     edge = 1 / (len(values) + 1)
-    bias = norm.ppf(np.clip(below, edge, 1 - edge))
-    z = bias + norm.ppf([(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    skewed = bias + z / (1 - _acceleration(statistic, counts) * z)
-    low, high = np.quantile(values, norm.cdf(skewed))
-    return float(low), float(high)
+    return float(norm.ppf(np.clip(below, edge, 1 - edge)))
 
 
-def _acceleration(statistic: Statistic, counts: Integers) -> float:
+def _acceleration(statistic: Statistic, counts: Counts, bundles: Bundles | None = None) -> float:
     """Return a sixth of the skewness of the statistic's jackknife influences."""
     if counts.sum() < 2:
         return 0.0
-    filled = np.flatnonzero(counts)
-    without = np.concatenate(
-        [_each_left_out(statistic, counts, part) for part in _parts(filled, len(counts))]
-    )
-    weights = counts[filled]
+    if bundles is not None:
+        size = max(1, _NUMBERS_AT_ONCE // len(counts))
+        pieces = [bundles.cells[n : n + size] for n in range(0, len(bundles.cells), size)]
+        without = np.concatenate([statistic(np.maximum(counts - p, 0.0)) for p in pieces])
+        weights = np.ones(len(without))
+    else:
+        filled = np.flatnonzero(counts)
+        without = np.concatenate(
+            [_each_left_out(statistic, counts, part) for part in _parts(filled, len(counts))]
+        )
+        weights = counts[filled]
     pull = np.average(without, weights=weights) - without
     spread = float((weights * pull**2).sum())
     return float((weights * pull**3).sum() / (6 * spread**1.5)) if spread > 0 else 0.0
 
 
-def _each_left_out(statistic: Statistic, counts: Integers, part: Integers) -> Floats:
-    """Return the statistic without one row of each cell in `part`."""
+def _each_left_out(statistic: Statistic, counts: Counts, part: Integers) -> Floats:
+    """Return the statistic without one row of each cell in `part`, or without what there is."""
     left = np.repeat(counts[None, :].astype(np.float64), len(part), axis=0)
-    left[np.arange(len(part)), part] -= 1
+    left[np.arange(len(part)), part] -= np.minimum(counts[part], 1)
     return statistic(left)
 
 
@@ -104,6 +215,43 @@ def swapped(
         return difference((counts - moved + moved[:, partner]).astype(np.float64))
 
     return np.concatenate([one(size) for size in _chunks(swaps, len(counts))])
+
+
+def swapped_bundles(
+    difference: Statistic, bundles: Bundles, partner: Integers, seed: int, swaps: int = SWAPS
+) -> Floats:
+    """Return the same with the answers to a whole group changing places at once."""
+    rng = np.random.default_rng(seed)
+    counts = bundles.counts
+    change = bundles.cells[:, partner] - bundles.cells  # partner is its own inverse
+
+    def one(size: int) -> Floats:
+        turned = rng.integers(0, 2, size=(size, len(change))).astype(np.float64)
+        return difference(counts + turned @ change)
+
+    return np.concatenate([one(size) for size in _chunks(swaps, max(change.shape))])
+
+
+def signs_drawn(values: Floats, seed: int, swaps: int = SWAPS) -> Floats:
+    """Return the sum of the values with the sign of each drawn at random, `[swaps]`.
+
+    Args:
+        values: differences of rows, or their sums over groups.
+        seed: of the signs.
+        swaps: how often.
+    """
+    rng = np.random.default_rng(seed)
+    some = values[values != 0]
+    if not len(some):
+        return np.zeros(swaps)
+
+    def one(size: int) -> Floats:
+        bits = np.frombuffer(rng.bytes(size * (-(-len(some) // 8))), dtype=np.uint8)
+        drawn = np.unpackbits(bits.reshape(size, -1), axis=1, count=len(some))
+        found: Floats = 2 * (drawn.astype(np.float64) @ some) - some.sum()
+        return found
+
+    return np.concatenate([one(size) for size in _chunks(swaps, len(some))])
 
 
 def permutation_p(observed: float, values: Floats) -> float:

@@ -13,10 +13,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from tunewise.errors import DataError
-from tunewise.evaluation.answers import Answers, Floats, answered_rows, matched
-from tunewise.evaluation.f1 import MacroF1, cells
-from tunewise.evaluation.proportion import share
-from tunewise.evaluation.resampling import RESAMPLES, Statistic, bca_interval, bootstrapped
+from tunewise.evaluation.answers import Answers, Integers, answered_rows, matched
+from tunewise.evaluation.f1 import Cells, MacroF1, cells, smoothed
+from tunewise.evaluation.groups import group_numbers
+from tunewise.evaluation.mean import grouped_share, mean_interval
+from tunewise.evaluation.resampling import (
+    RESAMPLES,
+    bca_interval,
+    bootstrapped,
+    bundled,
+    expanded,
+)
 from tunewise.evaluation.texts import row_scores
 from tunewise.records import (
     ConfusedPair,
@@ -73,12 +80,17 @@ def scorecard(
     if labels:
         answers = matched(candidate, examples, predictions, labels)
         given, kept = len(answers.ids), answers.predictions
-        metrics = {"accuracy": accuracy(answers), "macro_f1": macro_f1_interval(answers)}
+        groups = group_numbers(examples, answers.ids)
+        metrics = {
+            "accuracy": accuracy(answers, groups),
+            "macro_f1": macro_f1_interval(answers, groups=groups),
+        }
         by_label, confused = label_figures(answers), confused_pairs(answers)
     else:
-        _, targets, kept = answered_rows(candidate, examples, predictions, labels)
+        ids, targets, kept = answered_rows(candidate, examples, predictions, labels)
         given, by_label, confused = len(kept), (), ()
-        metrics = text_intervals(targets, [prediction.answer for prediction in kept])
+        said = [prediction.answer for prediction in kept]
+        metrics = text_intervals(targets, said, group_numbers(examples, ids))
     latencies = _times(candidate, timing)
     p50, p95 = np.percentile(latencies, [50, 95]) if latencies else (None, None)
     batched = timing is not None and timing.rows > 0 and timing.seconds > 0
@@ -101,61 +113,53 @@ def scorecard(
     )
 
 
-def accuracy(answers: Answers) -> Interval:
+def accuracy(answers: Answers, groups: Integers | None = None) -> Interval:
     """Return the share of rows answered right, with an exact interval."""
-    return share(int(answers.right.sum()), len(answers.ids))
+    return grouped_share(answers.right.astype(np.float64), groups)
 
 
-def macro_f1_interval(answers: Answers, resamples: int = RESAMPLES, seed: int = SEED) -> Interval:
+def macro_f1_interval(
+    answers: Answers,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+    groups: Integers | None = None,
+) -> Interval:
     """Return macro F1 over the targets' labels, with a BCa bootstrap interval.
 
-    Where no resample differs from the rows (all are right, or all wrong), the bootstrap would
-    claim certainty; the exact interval of accuracy stands in, and the method says so.
+    Resampled are the rows and two more, one of them wrong (f1.smoothed), so that a mistake of a
+    kind that was never seen isn't taken to be impossible. Where all rows are right, or all wrong,
+    the exact interval of accuracy stands in, and the method says so.
     """
     found = cells(answers.targets, answers.answers, words=len(answers.words))
-    statistic = MacroF1(found)
-    value = float(statistic(found.counts[None, :].astype(np.float64))[0])
-    values = bootstrapped(statistic, found.counts, seed, resamples)
-    if np.ptp(values) < 1e-12:
-        exact = accuracy(answers)
+    value = float(MacroF1(found)(found.counts[None, :].astype(np.float64))[0])
+    if answers.right.all() or not answers.right.any():
+        exact = accuracy(answers, groups)
         low, high = min(value, exact.low), max(value, exact.high)
-        return Interval(value, low, high, "as accuracy, since no resample differs")
-    low, high = bca_interval(statistic, found.counts, values)
-    method = f"BCa bootstrap, {resamples:,} resamples of the rows"
+        return Interval(value, low, high, "as accuracy, since all rows are alike")
+    more = smoothed(found)
+    statistic = MacroF1(more)
+    bundles = None if groups is None else bundled(_cell_of(answers, more), more.counts, groups)
+    values = bootstrapped(statistic, more.counts, seed, resamples, bundles)
+    worth = len(answers.ids) if groups is None else int(groups.max()) + 1
+    far = expanded(worth, len(np.unique(answers.targets)))
+    low, high = bca_interval(statistic, more.counts, values, far, bundles)
+    what = "the rows" if groups is None else "groups of rows"
+    method = f"BCa bootstrap, {resamples:,} resamples of {what}"
     return Interval(value, min(low, value), max(high, value), method)
 
 
-def text_intervals(targets: Sequence[str], answers: Sequence[str]) -> dict[str, Interval]:
+def _cell_of(answers: Answers, of: Cells) -> Integers:
+    """Return the number of each row's cell."""
+    place = {tuple(code): number for number, code in enumerate(of.codes.tolist())}
+    rows = np.stack([answers.targets, answers.answers], axis=1).tolist()
+    return np.array([place[tuple(row)] for row in rows], dtype=np.int64)
+
+
+def text_intervals(
+    targets: Sequence[str], answers: Sequence[str], groups: Integers | None = None
+) -> dict[str, Interval]:
     """Return each metric of written answers, with its interval."""
-    return {m: mean_interval(row_scores(m, targets, answers)) for m in TEXT_METRICS}
-
-
-def mean_interval(scores: Floats, resamples: int = RESAMPLES, seed: int = SEED) -> Interval:
-    """Return the mean of the rows' scores [rows], with a BCa bootstrap interval.
-
-    Where all rows score alike the bootstrap would claim certainty; an exact interval for the share
-    of rows that do otherwise, of which none was seen, stands in.
-    """
-    value, rows = float(scores.mean()), len(scores)
-    if np.ptp(scores) < 1e-12:
-        unseen = share(0, rows).high
-        low, high = value * (1 - unseen), value + (1 - value) * unseen
-        return Interval(value, low, high, "exact, for rows of a kind that wasn't seen")
-    ones = np.ones(rows, dtype=np.int64)
-    statistic = mean_of(scores)
-    low, high = bca_interval(statistic, ones, bootstrapped(statistic, ones, seed, resamples))
-    method = f"BCa bootstrap, {resamples:,} resamples of the rows"
-    return Interval(value, min(low, value), max(high, value), method)
-
-
-def mean_of(scores: Floats) -> Statistic:
-    """Return the statistic that takes counts of rows [resamples, rows] to their mean score."""
-
-    def mean(counts: Floats) -> Floats:
-        found: Floats = counts @ scores / counts.sum(axis=1)
-        return found
-
-    return mean
+    return {m: mean_interval(row_scores(m, targets, answers), groups) for m in TEXT_METRICS}
 
 
 def label_figures(answers: Answers) -> tuple[LabelFigures, ...]:
