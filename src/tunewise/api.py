@@ -92,11 +92,12 @@ class Predictor:
     Attributes:
         candidate: its name.
         labels: all legal labels, in the order of probabilities.
+        fitted: what answers.
     """
 
     def __init__(self, candidate: str, labels: tuple[str, ...], fitted: Fitted) -> None:
         self.candidate, self.labels = candidate, labels
-        self._fitted = fitted
+        self.fitted = fitted
 
     def predict(self, texts: Sequence[str]) -> list[str]:
         """Return the answer to each text, in order: a label, or what is written."""
@@ -113,7 +114,7 @@ class Predictor:
 
     def answered(self, examples: Sequence[Example], progress: Progress) -> list[Prediction]:
         """Return one prediction per example, in order."""
-        return self._fitted.predict(examples, progress) if examples else []
+        return self.fitted.predict(examples, progress) if examples else []
 
     def __repr__(self) -> str:
         return f"Predictor({self.candidate!r}, {len(self.labels)} labels)"

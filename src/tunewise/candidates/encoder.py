@@ -204,6 +204,22 @@ class FittedEncoder:
                 bar.advance(len(rows))
         return [prediction for prediction in found if prediction is not None]
 
+    def embed(self, texts: Sequence[str]) -> tuple[np.ndarray, list[int]]:
+        """Return what the head reads of each text, at unit length, and how many tokens it has.
+
+        Returns:
+            Vectors, float32 [texts, hidden], and tokens [texts].
+        """
+        ids = tokenised(self.tokenizer, list(texts), self.max_length).ids
+        lengths = [len(row) for row in ids]
+        found = np.zeros((len(texts), self.model.head.in_features), dtype=np.float32)
+        for rows in batches_by_length(lengths):
+            batch = self.padding.padded([ids[row] for row in rows])
+            with torch.inference_mode():
+                pooled = self.model.pooled(**{k: v.to(device()) for k, v in batch.items()})
+                found[rows] = torch.nn.functional.normalize(pooled, dim=-1).cpu().numpy()
+        return found, lengths
+
     def _scores(self, ids: Sequence[list[int]]) -> list[list[float]]:
         """Return the probabilities [rows, labels] in the task's order."""
         batch = {name: tensor.to(device()) for name, tensor in self.padding.padded(ids).items()}

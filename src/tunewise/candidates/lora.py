@@ -212,7 +212,7 @@ class FittedLora:
         max_new_tokens: int,
     ) -> None:
         self.wording, self.setup, self.max_new_tokens = wording, setup, max_new_tokens
-        self._writer = AnswerWriter(model, Chat(tokenizer), stops)
+        self.answers = AnswerWriter(model, Chat(tokenizer), stops)
         self._scorer: LabelScorer | None = None
         self._conversation: Conversation | None = None
         if setup.task_kind == "classification":
@@ -228,11 +228,14 @@ class FittedLora:
         """Return one prediction per example: the most probable label, or a written answer."""
         if self._scorer is not None:
             return self._labels(examples, progress)
-        texts = [
-            self._writer.chat.render(self.wording.prompt(example), answer_follows=True)
-            for example in examples
-        ]
-        return self._writer.predictions(examples, texts, self.max_new_tokens, progress)
+        return self.answers.predictions(
+            examples, self.asked(examples), self.max_new_tokens, progress
+        )
+
+    def asked(self, examples: Sequence[Example]) -> list[str]:
+        """Return the prompt of each example whose answer is written."""
+        prompts = (self.wording.prompt(example) for example in examples)
+        return [self.answers.chat.render(prompt, answer_follows=True) for prompt in prompts]
 
     def _labels(self, examples: Sequence[Example], progress: Progress) -> list[Prediction]:
         assert self._conversation is not None

@@ -181,6 +181,11 @@ class FittedProbe:
             for example, ids, row in zip(examples, tokens, scores, strict=True)
         ]
 
+    def embed(self, texts: Sequence[str]) -> tuple[np.ndarray, list[int]]:
+        """Return the texts' embeddings, float32 [texts, hidden], and their tokens [texts]."""
+        tokens = self.embedder.tokens(texts)
+        return self.embedder.embed_tokens(tokens), [len(ids) for ids in tokens]
+
 
 def _accuracy(logits: np.ndarray, wanted: np.ndarray) -> float | None:
     return float((logits.argmax(axis=1) == wanted).mean()) if len(wanted) else None

@@ -7,7 +7,7 @@ Knows nothing of how a prompt came about.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from tunewise.engines.generation import Writer
 from tunewise.progress import Progress
@@ -23,6 +23,22 @@ def room_for(longest: float) -> int:
     return max(LEAST_NEW_TOKENS, round(ROOM * longest))
 
 
+@runtime_checkable
+class Writes(Protocol):
+    """A fitted candidate whose answers are written token by token.
+
+    Attributes:
+        answers: that writes them.
+        max_new_tokens: of an answer at most.
+    """
+
+    answers: AnswerWriter
+    max_new_tokens: int
+
+    def asked(self, examples: Sequence[Example]) -> list[str]:
+        """Return the prompt of each example, as the template writes it."""
+
+
 class AnswerWriter:
     """Writes answers to prompts.
 
@@ -36,7 +52,7 @@ class AnswerWriter:
         self.chat = chat
         ends = {*stops} | ({chat.end_id} if chat.end_id is not None else set())
         pad = chat.tokenizer.pad_token_id
-        self._writer = Writer(model, sorted(ends), min(ends) if pad is None else pad)
+        self.writer = Writer(model, sorted(ends), min(ends) if pad is None else pad)
 
     def predictions(
         self,
@@ -58,13 +74,17 @@ class AnswerWriter:
         """
         prompts = self.chat.ids(texts)
         names = [f"{example.source}:{example.row}" for example in examples]
-        written = self._writer.write(prompts, max_new_tokens, progress, names)
+        written = self.writer.write(prompts, max_new_tokens, progress, names)
         return [
             Prediction(
                 id=example.id,
-                answer=self.chat.tokenizer.decode(answer.ids, skip_special_tokens=True).strip(),
+                answer=self.text(answer.ids),
                 prompt_tokens=len(prompt),
                 completion_tokens=len(answer.ids) + answer.ended,
             )
             for example, prompt, answer in zip(examples, prompts, written, strict=True)
         ]
+
+    def text(self, ids: Sequence[int]) -> str:
+        """Return an answer's tokens as text."""
+        return str(self.chat.tokenizer.decode(ids, skip_special_tokens=True)).strip()

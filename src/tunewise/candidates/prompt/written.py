@@ -170,6 +170,11 @@ class FittedWriter:
             texts = {row.label: row.label for row in pool.rows}
             self._retriever = Retriever(Embedder(encoder.path), pool, texts)
         self._asker = _Asker(model, fit.instruction)
+        self.answers, self.max_new_tokens = self._asker.writer, fit.max_new_tokens
+
+    def asked(self, examples: Sequence[Example]) -> list[str]:
+        """Return the prompt of each example, with its shots."""
+        return self._asker.prompts(examples, self._retriever, self.fit.shots)
 
     def predict(self, examples: Sequence[Example], progress: Progress) -> list[Prediction]:
         """Return a written answer to each example, in their order.

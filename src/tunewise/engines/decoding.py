@@ -1,0 +1,215 @@
+"""Answers written side by side, token by token: rows may join and leave between any two tokens.
+
+Given a causal language model and prompts as token ids, gives each row one more token per step. The
+rows share one cache of keys and values, padded on the left, and a mask keeps every row to its own
+tokens, so that who else is writing changes nothing but rounding. Knows nothing of texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from tunewise.engines.attention import layer_kinds, masks
+from tunewise.errors import DataError
+
+if TYPE_CHECKING:
+    from transformers import Cache
+
+ROWS = 16  # that write side by side at most
+CACHED_TOKENS = 65_536  # of all rows together, padding included
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """How the next token is chosen.
+
+    Attributes:
+        temperature: 0 takes the most probable one.
+        top_p: the smallest set of the most probable tokens with this share is drawn from.
+        seed: of the draw; None for any.
+    """
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int | None = None
+
+
+@dataclass(eq=False)
+class Row:
+    """One answer that is being written.
+
+    Attributes:
+        prompt: token ids.
+        most: tokens that it may take, the end token included.
+        choice: how they are chosen.
+        written: token ids so far.
+    """
+
+    prompt: Sequence[int]
+    most: int
+    choice: Choice = Choice()
+    written: list[int] = field(default_factory=list)
+    _draw: torch.Generator | None = None
+
+    def pick(self, logits: torch.Tensor) -> int:
+        """Return the next token, given its logits [vocab]."""
+        if self.choice.temperature == 0:
+            return int(logits.argmax())
+        if self._draw is None:
+            self._draw = torch.Generator()
+            if self.choice.seed is None:
+                self._draw.seed()
+            else:
+                self._draw.manual_seed(self.choice.seed)
+        shares = (logits.float().cpu() / self.choice.temperature).softmax(-1)
+        if self.choice.top_p < 1:
+            ordered, places = shares.sort(descending=True)
+            before = ordered.cumsum(-1) - ordered
+            shares = torch.zeros_like(shares).scatter(
+                0, places, ordered.masked_fill(before >= self.choice.top_p, 0)
+            )
+        return int(torch.multinomial(shares, 1, generator=self._draw))
+
+
+class Decoder:
+    """Rows that are written, and the model's memory of them.
+
+    Args:
+        model: a causal language model of transformers, in evaluation mode.
+
+    Attributes:
+        rows: in the order of the cache.
+
+    Raises:
+        ModelError: an architecture whose attention can't be masked row by row.
+    """
+
+    def __init__(self, model: Any) -> None:
+        layer_kinds(model)
+        self.model = model
+        self.most_tokens: int | None = getattr(
+            model.config.get_text_config(), "max_position_embeddings", None
+        )
+        self.rows: list[Row] = []
+        self._states: list[tuple[torch.Tensor, torch.Tensor]] = []  # [rows, heads, width, size]
+        self._real = torch.zeros((0, 0), dtype=torch.bool, device=model.device)  # [rows, width]
+
+    def check(self, prompt: Sequence[int], name: str) -> None:
+        """Refuse a prompt that leaves no room for an answer.
+
+        Raises:
+            DataError: it does.
+        """
+        if self.most_tokens is not None and len(prompt) >= self.most_tokens:
+            raise DataError(
+                f"the prompt has {len(prompt):,} tokens and the model reads {self.most_tokens:,};"
+                " there is no room for an answer",
+                where=name,
+                mend="Shorten it, or take a model that reads more.",
+            )
+
+    def room_for(self, joining: Sequence[Row], row: Row) -> bool:
+        """Whether a row can join beside those that write and those that join; one alone can."""
+        beside = [*self.rows, *joining]
+        if not beside:
+            return True
+        widest = max(len(one.prompt) + one.most for one in [*beside, row])
+        return len(beside) < ROWS and (len(beside) + 1) * widest <= CACHED_TOKENS
+
+    def join(self, rows: Sequence[Row]) -> None:
+        """Read the prompts of new rows and give each its first token."""
+        longest = max(len(row.prompt) for row in rows)
+        ids = torch.zeros((len(rows), longest), dtype=torch.long)
+        real = torch.zeros((len(rows), longest), dtype=torch.bool)
+        for number, row in enumerate(rows):
+            start = longest - len(row.prompt)
+            ids[number, start:] = torch.tensor(row.prompt)
+            real[number, start:] = True
+        ids, real = ids.to(self.model.device), real.to(self.model.device)
+        causal = torch.ones((longest, longest), dtype=torch.bool, device=ids.device).tril()
+        own = torch.eye(longest, dtype=torch.bool, device=ids.device)  # padding sees itself alone
+        sees = causal & real[:, None, :] | own
+        logits, states = self._passed(ids, sees, _positions(real), _positions(real), ())
+        self._merge(states, real)
+        self.rows += rows
+        self._pick(rows, logits)
+
+    def step(self) -> None:
+        """Give every row one more token."""
+        ids = torch.tensor([[row.written[-1]] for row in self.rows], device=self.model.device)
+        self._real = torch.nn.functional.pad(self._real, (0, 1), value=True)
+        keys = _positions(self._real)
+        logits, self._states = self._passed(
+            ids, self._real[:, None, :], keys[:, -1:], keys, self._states
+        )
+        self._pick(self.rows, logits)
+
+    def leave(self, rows: Sequence[Row]) -> None:
+        """Forget rows."""
+        kept = [number for number, row in enumerate(self.rows) if row not in rows]
+        self.rows = [self.rows[number] for number in kept]
+        if not kept:
+            self._states, self._real = [], self._real[:0, :0]
+            return
+        places = torch.tensor(kept, device=self._real.device)
+        self._real = self._real[places]
+        first = int(self._real.any(0).int().argmax())  # columns that are padding for all who stay
+        self._real = self._real[:, first:]
+        self._states = [(k[places, :, first:], v[places, :, first:]) for k, v in self._states]
+
+    def _pick(self, rows: Sequence[Row], logits: torch.Tensor) -> None:
+        best = logits.argmax(-1).tolist()
+        for number, row in enumerate(rows):
+            greedy = row.choice.temperature == 0
+            row.written.append(best[number] if greedy else row.pick(logits[number]))
+
+    def _passed(
+        self,
+        ids: torch.Tensor,
+        sees: torch.Tensor,
+        queries: torch.Tensor,
+        keys: torch.Tensor,
+        states: Sequence[tuple[torch.Tensor, torch.Tensor]],
+    ) -> tuple[torch.Tensor, list[tuple[torch.Tensor, torch.Tensor]]]:
+        """Return the logits of the last tokens [rows, vocab], and the cache after them."""
+        from transformers import DynamicCache
+
+        # Without a config no layer forgets what is outside its window: the masks say what is seen.
+        cache: Cache = DynamicCache(list(states)) if states else DynamicCache()
+        with torch.inference_mode():
+            logits = self.model(
+                input_ids=ids,
+                attention_mask=masks(self.model, sees, queries, keys),
+                position_ids=queries,
+                past_key_values=cache,
+                use_cache=True,
+                logits_to_keep=1,
+            ).logits
+        return logits[:, -1], [(layer.keys, layer.values) for layer in cache.layers]
+
+    def _merge(self, states: list[tuple[torch.Tensor, torch.Tensor]], real: torch.Tensor) -> None:
+        """Put new rows under those that are there, both padded on the left to one width."""
+        if not self.rows:
+            self._states, self._real = states, real
+            return
+        width = max(self._real.shape[1], real.shape[1])
+        old, new = width - self._real.shape[1], width - real.shape[1]
+        pad = torch.nn.functional.pad
+        self._real = torch.cat([pad(self._real, (old, 0)), pad(real, (new, 0))])
+        with torch.inference_mode():
+            self._states = [
+                (
+                    torch.cat([pad(k, (0, 0, old, 0)), pad(more_k, (0, 0, new, 0))]),
+                    torch.cat([pad(v, (0, 0, old, 0)), pad(more_v, (0, 0, new, 0))]),
+                )
+                for (k, v), (more_k, more_v) in zip(self._states, states, strict=True)
+            ]
+
+
+def _positions(real: torch.Tensor) -> torch.Tensor:
+    """Return each token's position in its own row, [rows, width]; padding's doesn't matter."""
+    return (real.long().cumsum(-1) - 1).clamp(min=0)
