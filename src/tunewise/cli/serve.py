@@ -33,6 +33,13 @@ def serve(  # noqa: PLR0917 -- a verb's options
         typer.Option(min=0, max=1, help="Reject labels whose probability is lower."),
     ] = 0.0,
     log_text: Annotated[bool, typer.Option(help="Write texts and answers to the log too.")] = False,
+    shadow: Annotated[
+        str | None,
+        typer.Option(help="A second candidate that is asked the same, to compare the two."),
+    ] = None,
+    record_text: Annotated[
+        bool, typer.Option(help="Keep questions and written answers with the second's answers.")
+    ] = False,
     max_body: Annotated[
         int, typer.Option(min=1000, help="Bytes of a request at most.")
     ] = 1_000_000,
@@ -68,6 +75,8 @@ def serve(  # noqa: PLR0917 -- a verb's options
         hosts=tuple(allow_host or ()),
         threshold=threshold,
         log_text=log_text,
+        shadow=shadow,
+        record_text=record_text,
         limits=limits,
     )
     try:

@@ -27,6 +27,7 @@ from tunewise.serving.requests import (
 )
 from tunewise.serving.routes import routes
 from tunewise.serving.service import Service
+from tunewise.serving.watch import Summary
 from tunewise.version import __version__
 
 BODIES: dict[str, type[Body]] = {
@@ -75,8 +76,14 @@ def _health(app: FastAPI, service: Service) -> None:
     async def metrics() -> Response:
         """Return all figures for Prometheus."""
         service.meters.line.set(service.worker.waiting)
+        service.watch.measure(service.meters)
         kind = "text/plain; version=0.0.4; charset=utf-8"
         return Response(service.meters.page(), headers={"content-type": kind})
+
+    @app.get("/summary", tags=["health"])
+    async def summary() -> Summary:
+        """Return what was seen: drift from the training rows, and the second candidate."""
+        return service.watch.summary()
 
 
 def _page(app: FastAPI) -> None:

@@ -154,7 +154,11 @@ def post(events: Iterable[tuple[Job, Event]]) -> None:
     for job, event in events:
         by_loop.setdefault(job.loop, []).append((job, event))
     for loop, some in by_loop.items():
-        loop.call_soon_threadsafe(_put_all, some)
+        try:
+            loop.call_soon_threadsafe(_put_all, some)
+        except RuntimeError:
+            if not loop.is_closed():  # then nobody waits for an answer any more
+                raise
 
 
 def _put_all(events: list[tuple[Job, Event]]) -> None:

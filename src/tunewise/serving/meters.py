@@ -77,6 +77,18 @@ class Meters:
             "tunewise_shadow_seconds", "Its answers.", buckets=SECONDS, registry=kept
         )
 
+        self.drift_texts = Gauge(
+            "tunewise_drift_texts", "Texts that are compared with training rows.", registry=kept
+        )
+        self.drift, self.drift_p, self.drifted = (
+            Gauge(f"tunewise_{name}", words, ["measure"], registry=kept)
+            for name, words in (
+                ("drift_distance", "How far the last texts are from the training rows."),
+                ("drift_p_value", "Of no difference."),
+                ("drifted", "1 where it is more than chance and large enough to matter."),
+            )
+        )
+
     def page(self) -> bytes:
         """Return all figures in Prometheus' text format."""
         return generate_latest(self.registry)

@@ -15,6 +15,8 @@ from tunewise.serving.limits import Limits
 from tunewise.serving.refusals import Refused
 
 HEADERS = 100  # of one request
+THROWN_AWAY = 4_000_000  # bytes that a client may still send after it was refused
+LINGER = 1.0  # seconds that it has for them
 
 
 class TooLarge(Exception):
@@ -31,6 +33,7 @@ def guarded(limits: Limits) -> type[HttpToolsProtocol]:
             super().__init__(*arguments, **named)
             self._in_head, self._head, self._too_large = True, 0, False
             self._deadline: asyncio.TimerHandle | None = None
+            self._refused: int | None = None  # bytes still to be thrown away after a refusal
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
@@ -41,8 +44,13 @@ def guarded(limits: Limits) -> type[HttpToolsProtocol]:
             super().connection_lost(exc)
 
         def data_received(self, data: bytes) -> None:
+            if self._refused is not None:
+                self._refused -= len(data)
+                if self._refused < 0:
+                    self.transport.close()
+                return
             super().data_received(data)
-            if self._in_head and not self.transport.is_closing():
+            if self._in_head and self._refused is None and not self.transport.is_closing():
                 self._head += len(data)  # all of it: a head that had ended isn't read any more
                 if self._head > limits.header_bytes:
                     self._too_large = True
@@ -71,8 +79,9 @@ def guarded(limits: Limits) -> type[HttpToolsProtocol]:
 
         def send_400_response(self, msg: str) -> None:  # noqa: ARG002 -- uvicorn's words
             """Write the refusal of a request that never became one, and close."""
-            if self.transport.is_closing():
+            if self._refused is not None or self.transport.is_closing():
                 return
+            self._waited()
             refused = (
                 Refused(
                     431,
@@ -91,7 +100,11 @@ def guarded(limits: Limits) -> type[HttpToolsProtocol]:
                 + b"\r\n\r\n"
                 + body
             )
-            self.transport.close()
+            # Closing with bytes unread resets the connection, and the refusal may never arrive.
+            self._refused = THROWN_AWAY
+            self._deadline = self.loop.call_later(LINGER, self._too_late)
+            if self.transport.can_write_eof():
+                self.transport.write_eof()
 
         def _count(self, size: int) -> None:
             self._head += size

@@ -212,7 +212,7 @@ async def _streamed(
         try:
             async for part in _pieces(service, job, first, shape, counted=counted):
                 if isinstance(part, Wrote):
-                    service.written(ask, part)
+                    service.written(ask, part, time.monotonic() - job.asked)
                     _note(service, request, [ask.example], [part.answer])
                 else:
                     yield part

@@ -12,7 +12,7 @@ import errno
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -68,9 +68,16 @@ class Server(uvicorn.Server):
         app: the application.
         limits: of heads and of stopping.
         on_stop: called as soon as a signal has come.
+        on_end: awaited when nothing is being answered any more.
     """
 
-    def __init__(self, app: ASGIApp, limits: Limits, on_stop: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        limits: Limits,
+        on_stop: Callable[[], None],
+        on_end: Callable[[], Awaitable[None]],
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -86,7 +93,7 @@ class Server(uvicorn.Server):
                 timeout_graceful_shutdown=int(limits.stop_seconds),
             )
         )
-        self._on_stop = on_stop
+        self._on_stop, self._on_end = on_stop, on_end
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let nobody in any more, answer whoever is in once, telling them to close; then end."""
@@ -96,6 +103,7 @@ class Server(uvicorn.Server):
         self.server_state.default_headers.append((b"connection", b"close"))
         await asyncio.sleep(LAST_CALL)
         await super().shutdown(sockets)
+        await self._on_end()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

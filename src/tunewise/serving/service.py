@@ -95,8 +95,12 @@ class Service:
         Raises:
             Refused: it can't be answered.
         """
+        began = time.monotonic()
         async with self.asked(ask) as job:
-            return self.checked(await job.event())
+            found = self.checked(await job.event())
+        if isinstance(ask, Predict) and isinstance(found, Predicted):
+            self.watch.seen(ask.examples, found.predictions, time.monotonic() - began)
+        return found
 
     async def predictions(self, ask: Predict) -> tuple[Prediction, ...]:
         """Return one prediction per text.
@@ -110,7 +114,6 @@ class Service:
             sum(p.prompt_tokens or 0 for p in found.predictions),
             sum(p.completion_tokens or 0 for p in found.predictions),
         )
-        self.watch.seen(ask.examples, found.predictions)
         return found.predictions
 
     async def wrote(self, ask: Write) -> Wrote:
@@ -122,11 +125,11 @@ class Service:
         async with self.asked(ask) as job:
             while not isinstance(found := self.checked(await job.event()), Wrote):
                 pass
-        self.written(ask, found)
+        self.written(ask, found, time.monotonic() - job.asked)
         return found
 
-    def written(self, ask: Write, answer: Wrote) -> None:
-        """Count an answer that was written."""
+    def written(self, ask: Write, answer: Wrote, seconds: float) -> None:
+        """Take note of an answer that was written in so many seconds."""
         self.count_tokens(answer.prompt_tokens or 0, answer.completion_tokens or 0)
         whole = Prediction(
             ask.example.id,
@@ -134,7 +137,7 @@ class Service:
             prompt_tokens=answer.prompt_tokens,
             completion_tokens=answer.completion_tokens,
         )
-        self.watch.seen((ask.example,), (whole,))
+        self.watch.seen((ask.example,), (whole,), seconds)
 
     def count_tokens(self, read: int, written: int) -> None:
         """Count tokens read and written."""

@@ -147,6 +147,11 @@ class RunFolder:
         return self.path / "curve"
 
     @property
+    def shadow(self) -> Path:
+        """Answers of second candidates beside those of the first, while they were served."""
+        return self.path / "shadow"
+
+    @property
     def stages(self) -> Path:
         """One record per finished stage."""
         return self.path / "stages"
