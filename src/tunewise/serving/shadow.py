@@ -172,8 +172,10 @@ class Shadow:
             fields = {"request_id": example.id, "candidate": self.second.candidate}
             self._log.warning("shadow failed: %s", event.error, extra={"fields": fields})
             return
-        wrote = isinstance(event, Wrote)
-        second = Prediction(example.id, event.answer) if wrote else event.predictions[0]
+        if isinstance(event, Wrote):
+            second = Prediction(example.id, event.answer)
+        else:
+            (second,) = event.predictions
         self._meters.shadow_seconds.observe(seconds)
         self._seconds[0] += took
         self._seconds[1] += seconds
