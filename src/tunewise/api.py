@@ -6,7 +6,9 @@ is imported when it is called.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -114,6 +116,8 @@ class Predictor:
 
     def answered(self, examples: Sequence[Example], progress: Progress) -> list[Prediction]:
         """Return one prediction per example, in order."""
+        if examples and (announce := getattr(self.fitted, "announce", None)):
+            announce(len(examples), progress)
         return self.fitted.predict(examples, progress) if examples else []
 
     def __repr__(self) -> str:
@@ -147,6 +151,7 @@ def load(folder: Path | str, candidate: str | None = None) -> Predictor:
     from tunewise.candidates import Setup
     from tunewise.candidates import candidate as made
     from tunewise.data.store import load_labels
+    from tunewise.trial import outward_of
 
     files = opened(Path(folder))
     task = load_task(files.task)
@@ -166,6 +171,7 @@ def load(folder: Path | str, candidate: str | None = None) -> Predictor:
         task_folder=task_folder_of(files),
         instruction=task.instruction,
         task_kind=task.kind,
+        outward=replace(outward_of(files, task), account=f"{files.path.absolute()} {uuid.uuid4()}"),
     )
     fitted = made(entry.kind, entry.settings, setup).load(files.candidate(name).path)
     return Predictor(name, setup.labels, fitted)

@@ -12,6 +12,7 @@
     ├── DiskFull (OSError)              2: no room to write
     ├── OutOfMemory (MemoryError)       2: no room in memory, on a card or on the CPU
     ├── RunInUse (RuntimeError)         2: another process holds the run folder
+    ├── CapReached (RuntimeError)       2: one more request could pass the spending cap
     └── ProofFailed (AssertionError)    3: something shipped doesn't answer as it was trained
 
 A message is one line: what is wrong, where, and how to mend it. Bad input never shows a
@@ -99,6 +100,12 @@ class OutOfMemory(TunewiseError, MemoryError):
 
 class RunInUse(TunewiseError, RuntimeError):
     """Another process is working in the run folder."""
+
+    exit_status = 2
+
+
+class CapReached(TunewiseError, RuntimeError):
+    """One more request could pass the spending cap."""
 
     exit_status = 2
 

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from tunewise.candidates import FAMILIES, Candidate, Fitted, Setup, candidate
+from tunewise.candidates import FAMILIES, Candidate, Fitted, Outward, Setup, candidate
 from tunewise.data.shapes.turns import last_answer
 from tunewise.evaluation.score import scorecard
-from tunewise.files import file_sha256, read_record, read_records, write_json, write_jsonl
+from tunewise.files import file_sha256, plain, read_record, read_records, write_json, write_jsonl
 from tunewise.progress import Progress, Silent, clock, showing
-from tunewise.records import Dataset, Example, Prediction, Split, Splits, Timing
+from tunewise.records import Dataset, Example, Finding, Prediction, Split, Splits, Timing
 from tunewise.task.settings import Entry, Task
 from tunewise.workspace.folder import RunFolder
 from tunewise.workspace.stages import record_of, run_stage
@@ -89,6 +89,7 @@ class Trial:
             instruction=work.task.instruction,
             task_kind=work.task.kind,
             processes=work.processes,
+            outward=outward_of(work.folder, work.task),
         )
 
     @cached_property
@@ -167,15 +168,19 @@ class Trial:
         if self.fitted is None:
             self.fitted = self.candidate.load(self.files.path)
         blind = [_without_target(row) for row in rows]
+        if announce := getattr(self.fitted, "announce", None):
+            announce(len(blind), self.work.progress)
         first, latencies = list[Prediction](), tuple[float, ...]()
         if side == "test" and getattr(self.fitted, "timed", True):
             first, latencies = _one_by_one(self.fitted, blind, self.work.progress)
         rest = blind[len(first) :]
         began = time.perf_counter()
         predictions = self.fitted.predict(rest, self.work.progress) if rest else []
-        seconds = time.perf_counter() - began
+        seconds, timed = time.perf_counter() - began, len(rest)
+        if getattr(self.fitted, "from_memory", False):  # reading what was asked before takes none
+            seconds, timed = 0.0, 0
         write_jsonl(self.files.predictions(side), [*first, *predictions])
-        write_json(self.files.timing(side), Timing(len(rest), seconds, latencies))
+        write_json(self.files.timing(side), Timing(timed, seconds, latencies))
         return [self.files.predictions(side), self.files.timing(side)]
 
     def _score_files(
@@ -203,14 +208,36 @@ class Trial:
         for word in (getattr(settings, "file", None), *(getattr(settings, "command", None) or ())):
             if word is not None and (self.work.task_folder / word).is_file():
                 found[word] = file_sha256(self.work.task_folder / word)
+        if getattr(settings, "endpoint", None) is not None:
+            from tunewise.candidates.prompt.outward import known_price
+
+            found["price"] = plain(known_price(settings, self.setup))  # type: ignore[arg-type]
         if getattr(settings, "column", None) is not None:
             found["column"] = [e.columns.get(settings.column) for e in self.work.dataset.examples]  # type: ignore[attr-defined]
         return found
 
 
+def outward_of(folder: RunFolder, task: Task) -> Outward:
+    """Return what candidates that ask endpoints are told of money and of what rows hold."""
+    found = read_record(folder.audit, list[Finding]) if folder.audit.exists() else []
+    clauses = (one.reason.partition(": ")[0] for one in found if one.check == "personal")
+    spending = task.spending
+    return Outward(
+        str(folder.path.absolute()),
+        spending.usd,
+        spending.requests,
+        spending.tokens,
+        tuple(clauses),
+    )
+
+
 def models_of(entry: Entry) -> list[str]:
     """Return the names of the models that a candidate's settings ask for."""
-    names = (getattr(entry.settings, key, None) for key in ("model", "retriever"))
+    away = getattr(entry.settings, "endpoint", None) is not None
+    keys = ("retriever",) if away else ("model", "retriever")
+    if away and not any(entry.settings.shots):  # type: ignore[attr-defined]
+        keys = ()
+    names = (getattr(entry.settings, key, None) for key in keys)
     return [name for name in names if name is not None]
 
 
@@ -245,7 +272,8 @@ def _one_by_one(
         for row in timed:
             began = time.perf_counter()
             answers += fitted.predict([row], silent)
-            seconds.append(time.perf_counter() - began)
+            took = time.perf_counter() - began
+            seconds.append(getattr(fitted, "request_seconds", None) or took)
             bar.advance()
             if sum(seconds) > TIMED_SECONDS:
                 break

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tunewise.candidates import Setup
-from tunewise.candidates.prompt import FittedPrompt, Prompt
+from tunewise.candidates.prompt.candidate import FittedPrompt, Prompt
 from tunewise.candidates.prompt.settings_file import SETTINGS
 from tunewise.errors import DataError, ModelError, RunFolderError
 from tunewise.models.model_folder import ModelFolder

@@ -21,13 +21,14 @@ KINDS = {
     "majority": "tunewise.candidates.majority:Majority",
     "existing": "tunewise.candidates.existing:Existing",
     "probe": "tunewise.candidates.probe:Probe",
-    "prompt": "tunewise.candidates.prompt:Prompt",
+    "prompt": "tunewise.candidates.prompt.candidate:Prompt",
     "encoder": "tunewise.candidates.encoder:Encoder",
     "classifier": "tunewise.candidates.encoder:Encoder",
     "lora": "tunewise.candidates.lora:Lora",
     "full": "tunewise.candidates.lora:Lora",
 }
 WRITERS = {"prompt": "tunewise.candidates.prompt.written:WrittenPrompt"}  # where answers are texts
+ASKED = "tunewise.candidates.prompt.asked:AskedPrompt"  # where a model is asked in words alone
 FAMILIES: dict[str, Family] = {
     "majority": "floor",
     "existing": "keep",
@@ -69,6 +70,26 @@ class Candidate(Protocol):
 
 
 @dataclass(frozen=True)
+class Outward:
+    """What a candidate is told that sends rows to an endpoint.
+
+    Attributes:
+        account: under which its spending is counted, such as the run folder's path.
+        usd, requests, tokens: that the account may come to at most; None without a cap.
+        personal: what the audit found of personal data in the rows, each as a clause.
+    """
+
+    account: str = ""
+    usd: float | None = None
+    requests: int | None = None
+    tokens: int | None = None
+    personal: tuple[str, ...] = ()
+
+
+NOWHERE = Outward()
+
+
+@dataclass(frozen=True)
 class Setup:
     """What every candidate is told of its task.
 
@@ -80,6 +101,7 @@ class Setup:
         kind: of the candidate.
         task_kind: what the task asks for: a label, or a text that is written.
         processes: that share the training of a language model.
+        outward: for candidates that send rows to an endpoint.
     """
 
     labels: tuple[str, ...]
@@ -89,12 +111,14 @@ class Setup:
     kind: str = ""
     task_kind: TaskKind = "classification"
     processes: int = 1
+    outward: Outward = NOWHERE
 
 
 def candidate(kind: str, settings: Any, setup: Setup) -> Candidate:
     """Return the candidate of this kind, made from its settings (a model of task/settings.py)."""
     kinds = KINDS | WRITERS if setup.task_kind == "generation" else KINDS
-    module, _, name = kinds[kind].partition(":")
+    place = ASKED if getattr(settings, "endpoint", None) else kinds[kind]
+    module, _, name = place.partition(":")
     told = replace(setup, kind=kind)
     made: Candidate = getattr(importlib.import_module(module), name)(settings, told)
     return made

@@ -19,13 +19,14 @@ from tunewise.records import Example, Message
 from tunewise.rendering.label_texts import label_texts
 from tunewise.task.settings import Kind, Task
 
-TEMPLATES = ("system.jinja", "user.jinja")
+TEMPLATES = ("system.jinja", "user.jinja")  # of every prompt and every training row
+ASKED_TEMPLATES = (*TEMPLATES, "schema.jinja")  # of prompts that are asked in words alone
 
 
-def template_texts() -> dict[str, str]:
+def template_texts(names: Sequence[str] = TEMPLATES) -> dict[str, str]:
     """Return the package's templates of prompts by name."""
     folder = resources.files(__package__) / "templates"
-    return {name: (folder / name).read_text(encoding="utf-8") for name in TEMPLATES}
+    return {name: (folder / name).read_text(encoding="utf-8") for name in names}
 
 
 def system_text(templates: dict[str, str], instruction: str | None, labels: Sequence[str]) -> str:
@@ -37,6 +38,11 @@ def system_text(templates: dict[str, str], instruction: str | None, labels: Sequ
 def user_text(templates: dict[str, str], text: str) -> str:
     """Return an input as the user says it."""
     return str(_compiled(templates["user.jinja"]).render(text=text))
+
+
+def rendered(template: str, **words: object) -> str:
+    """Return a template's text with words put in."""
+    return str(_compiled(template).render(**words)).strip()
 
 
 @functools.cache

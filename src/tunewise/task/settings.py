@@ -6,6 +6,7 @@ descriptions end up in the JSON schema that editors show. Knows nothing of files
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
@@ -181,12 +182,54 @@ class ClassifierSettings(EncoderSettings):
     )
 
 
+class PriceSettings(Strict):
+    """What an endpoint charges, in US dollars per million tokens."""
+
+    input: Annotated[float, Field(ge=0)]
+    output: Annotated[float, Field(ge=0)]
+    cached_input: Annotated[float, Field(ge=0)] | None = None
+
+
+ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
+FOR_ENDPOINTS = ("key_env", "price", "timeout", "concurrency", "extra", "answer")
+
+
 class PromptSettings(CandidateSettings):
-    """A causal language model that scores the labels, so its answer is always a legal one."""
+    """A prompted language model, on this machine or at an endpoint."""
 
     model: str = Field(
         DEFAULT_LANGUAGE_MODEL,
-        description="Instruction-tuned model: catalogue name, folder or Hub id.",
+        description="Instruction-tuned model: catalogue name, folder or Hub id; with an endpoint,"
+        " the model's name there.",
+    )
+    endpoint: str | None = Field(
+        None,
+        description="Base URL of an OpenAI-compatible endpoint that is asked, such as"
+        " https://api.openai.com/v1 or http://localhost:11434/v1. Left out: this machine.",
+    )
+    key_env: str | None = Field(
+        None, description="Name of the environment variable that holds the endpoint's key."
+    )
+    price: PriceSettings | None = Field(
+        None, description="What the endpoint charges. Left out: by prices.toml, else unknown."
+    )
+    timeout: Annotated[float, Field(gt=0)] = Field(
+        60.0, description="Seconds that one attempt at a request may take."
+    )
+    concurrency: Annotated[int, Field(ge=1, le=256)] = Field(
+        32, description="Requests at once at most; fewer where the endpoint wants it."
+    )
+    extra: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Further parameters of each request, such as reasoning_effort.",
+    )
+    answer: Literal["auto", "scored", "constrained", "parsed"] = Field(
+        "auto",
+        description="How an endpoint's labels are got: by log-probabilities, by a JSON schema, or"
+        " read out of its text; auto takes the first that it can.",
+    )
+    max_new_tokens: PositiveInt | None = Field(
+        None, description="Tokens of a reply at most. Left out: by the longest answer."
     )
     shots: list[Annotated[int, Field(ge=0, le=64)]] = Field(
         [0, 8],
@@ -200,6 +243,21 @@ class PromptSettings(CandidateSettings):
     test_rows: PositiveInt = Field(
         400, description="Rows, at most, on which it is judged: a random part, stated as such."
     )
+
+    @model_validator(mode="after")
+    def endpoint_has_what_it_needs(self) -> PromptSettings:
+        """Refuse an endpoint without a model, its settings without it, a key for its name."""
+        if self.endpoint is None:
+            if stray := [name for name in FOR_ENDPOINTS if name in self.model_fields_set]:
+                raise ValueError(f"'{stray[0]}' is for an endpoint; name it with 'endpoint'")
+        elif "model" not in self.model_fields_set:
+            raise ValueError("an endpoint needs 'model', the model's name there")
+        if self.key_env is not None and not ENVIRONMENT_NAME.fullmatch(self.key_env):
+            raise ValueError(
+                "'key_env' is the name of an environment variable, such as OPENAI_API_KEY, never"
+                " the key itself"
+            )
+        return self
 
 
 Recipe = Literal["quick", "balanced", "thorough"]
@@ -420,6 +478,18 @@ def _default_candidates(given: dict[str, Any]) -> list[CandidateEntry]:
     ]
 
 
+class SpendingSettings(Strict):
+    """What endpoints may cost: the cap on all that this task's run folder ever asks of them."""
+
+    usd: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(
+        None, description="US dollars at most. Left out: no cap."
+    )
+    requests: PositiveInt | None = Field(None, description="Requests at most. Left out: no cap.")
+    tokens: PositiveInt | None = Field(
+        None, description="Tokens read and written at most. Left out: no cap."
+    )
+
+
 class Task(Strict):
     """A task: what to answer, from which data, with which candidates, and how to decide."""
 
@@ -441,6 +511,8 @@ class Task(Strict):
         " written answers majority, prompt and lora.",
     )
     decide: DecideSettings = DecideSettings()
+    spending: SpendingSettings = SpendingSettings()
+    offline: bool = Field(False, description="Forbid candidates that send rows to an endpoint.")
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
     @model_validator(mode="before")
@@ -463,6 +535,8 @@ class Task(Strict):
                 f"decide: metric '{self.decide.metric}' doesn't fit kind '{self.kind}'; choose from"
                 f" {', '.join(legal)}"
             )
+        if self.offline:
+            self._refuse_endpoints()
         if self.kind == "generation":
             for entry in self.candidates:
                 if entry.kind not in WRITERS:
@@ -471,6 +545,13 @@ class Task(Strict):
                         f" kind 'generation' has {', '.join(WRITERS)}"
                     )
         return self
+
+    def _refuse_endpoints(self) -> None:
+        for name, entry in named(self.candidates).items():
+            if getattr(entry.settings, "endpoint", None):
+                raise ValueError(
+                    f"candidates: '{name}' sends rows to an endpoint, which 'offline: true' forbids"
+                )
 
 
 def named(entries: list[CandidateEntry]) -> dict[str, Entry]:

@@ -260,6 +260,11 @@ def _of_candidate(
         raise BadInput(f"there is no candidate '{name}'", mend=did_you_mean(name, entries))
     settings = entries[name].settings
     if isinstance(settings, PromptSettings):
+        if settings.endpoint is not None:
+            raise BadInput(
+                f"the candidate '{name}' is asked at an endpoint, which alone knows its tokens",
+                mend="Its prompt stands in its settings.json, under 'example'.",
+            )
         if not given.dataset.labels:
             raise BadInput(
                 f"the candidate '{name}' writes its answer; its prompt stands in its settings.json",
@@ -284,7 +289,8 @@ def _of_candidate(
 def language_model(given: Material) -> str:
     """Return the language model that the task names, or the default one."""
     for entry in named(given.task.candidates).values():
-        if isinstance(entry.settings, PromptSettings | TuningSettings):
+        away = getattr(entry.settings, "endpoint", None) is not None
+        if isinstance(entry.settings, PromptSettings | TuningSettings) and not away:
             return entry.settings.model
     return DEFAULT_LANGUAGE_MODEL
 

@@ -9,17 +9,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from tunewise.candidates.prompt.conversation import Shot
-from tunewise.engines.embeddings import Embedder
 from tunewise.errors import RunFolderError
 from tunewise.files import read_records, write_jsonl, written_whole
 from tunewise.progress import Progress
 from tunewise.records import Example
+
+if TYPE_CHECKING:
+    from tunewise.engines.embeddings import Embedder
 
 ROWS, EMBEDDINGS = "shots.jsonl", "shots.safetensors"
 
@@ -119,6 +122,8 @@ def retriever_over(
     train: Sequence[Example], encoder: Path, label_texts: dict[str, str], progress: Progress
 ) -> Retriever:
     """Return what finds shots among these examples, embedded by the encoder in a folder."""
+    from tunewise.engines.embeddings import Embedder
+
     embedder = Embedder(encoder)
     pool = pool_of(train, embedder.embed([e.input for e in train], progress))
     return Retriever(embedder, pool, label_texts)

@@ -1,0 +1,91 @@
+"""What a prompt that is asked in words leaves on record: settings.json, as one record.
+
+Knows nothing of how it came about or how it is used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tunewise.candidates.prompt.settings_file import UsedModel
+from tunewise.engines.endpoint.dialect import Dialect
+
+Answering = Literal["scored", "constrained", "parsed", "written"]
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to prompt.
+
+    Attributes:
+        shots: training examples shown.
+    """
+
+    shots: int
+
+
+@dataclass(frozen=True, slots=True)
+class WayTried:
+    """A way and how it did: accuracy, or mean ROUGE-L, on so many validation rows."""
+
+    way: Way
+    score: float
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One turn of a prompt."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """What the run had spent when the prompt was fitted; cost is None where no price is known."""
+
+    requests: int
+    tokens: int
+    usd: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class AskedFit:
+    """All that answering needs, beside the endpoint and the pool of shots.
+
+    Attributes:
+        endpoint, model: where it is asked, and by which name.
+        key_env: environment variable of the key; the key itself is nowhere.
+        dialect: parameters that the endpoint takes.
+        answering: how answers are got: labels 'scored' by log-probabilities, 'constrained' by a
+            schema or 'parsed' out of text; texts are 'written'.
+        retriever: the encoder that finds examples; None when none are shown.
+        labels: the legal answers; empty where texts are written.
+        label_texts: how each is written in prompts.
+        templates: Jinja texts of the prompt, by name.
+        example: the prompt of one validation row.
+        chosen: of `tried`, what is used.
+        unread: validation rows whose reply, under `chosen`, is no answer; they count as wrong.
+        max_new_tokens: of a reply at most.
+        spent: by the run when this was written.
+    """
+
+    kind: str
+    endpoint: str
+    model: str
+    key_env: str | None
+    dialect: Dialect
+    answering: Answering
+    retriever: UsedModel | None
+    instruction: str | None
+    labels: tuple[str, ...]
+    label_texts: tuple[str, ...]
+    templates: dict[str, str]
+    example: tuple[Said, ...]
+    chosen: Way
+    tried: tuple[WayTried, ...]
+    unread: int
+    max_new_tokens: int
+    spent: Spending

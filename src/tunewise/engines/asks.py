@@ -1,0 +1,93 @@
+"""What an engine is asked and what it replies: messages in, text with its tokens and price out.
+
+An engine is anything that answers chat messages; `Engine` is all that a candidate needs of one.
+Knows nothing of tasks, labels or how a reply came about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from tunewise.progress import Progress
+from tunewise.records import Message
+
+ALTERNATIVES = 20  # tokens whose log-probabilities are asked for at each place; APIs give no more
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One question to a model.
+
+    Attributes:
+        place: the row it is about, as 'file:row', for errors.
+        messages: the whole conversation, the question last.
+        max_new_tokens: of the reply at most, reasoning included.
+        schema: JSON schema that the reply has to follow; None for free text.
+        alternatives: whether log-probabilities are wanted, with those of other tokens.
+        temperature: 0 for the likeliest reply.
+        sample: number of the sample, where one question is asked several times.
+    """
+
+    place: str
+    messages: tuple[Message, ...]
+    max_new_tokens: int
+    schema: dict[str, Any] | None = None
+    alternatives: bool = False
+    temperature: float = 0.0
+    sample: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One token of a reply, with the log-probabilities (nats) of it and of what might have been."""
+
+    text: str
+    logp: float
+    alternatives: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a model wrote.
+
+    Attributes:
+        text: of the answer.
+        reasoning: what it thought before, where the engine keeps that apart.
+        ended: whether the model ended it, rather than the limit.
+        refused: why the engine gave no answer, where it says so.
+        tokens: of the text; empty where they weren't asked for or aren't given.
+        prompt_tokens, completion_tokens: read and written, reasoning included; None if unknown.
+        cost: US dollars; None where no price is known.
+        seconds: that the request took when it was made; None where it isn't measured by itself.
+    """
+
+    text: str
+    reasoning: str | None = None
+    ended: bool = True
+    refused: str | None = None
+    tokens: tuple[Token, ...] = ()
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cost: float | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What an engine can do beside writing text."""
+
+    alternatives: bool
+    schema: bool
+
+
+class Engine(Protocol):
+    """A model that replies to messages."""
+
+    @property
+    def abilities(self) -> Abilities:
+        """What the engine can do, as far as it is known."""
+
+    def generate(self, asks: Sequence[Ask], progress: Progress, title: str) -> list[Reply]:
+        """Return a reply to each ask, in their order; `title` is what the bar says."""
