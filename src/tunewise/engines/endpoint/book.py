@@ -14,6 +14,7 @@ import os
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -108,14 +109,11 @@ class Book:
         self._base = sqlite3.connect(
             self.path, timeout=BUSY, isolation_level=None, check_same_thread=False
         )
+        self.close = weakref.finalize(self, self._base.close)
         with self._readable():
             self._base.execute("PRAGMA journal_mode = WAL")
             self._base.execute("PRAGMA synchronous = FULL")
             self._base.executescript(SCHEMA)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._base.close()
 
     def answer(self, asked: str) -> Kept | None:
         """Return the response kept under a hash, None if there is none."""

@@ -90,7 +90,7 @@ class Endpoint:
         self.announced, self.sent = False, 0
         self._pace = Pace(terms.most)
         self._chance = random.Random()  # noqa: S311 - jitter, no secret hangs on it
-        self._reached = False
+        self._reached, self._taken = False, set[frozenset[str]]()
         self._settled = threading.Condition()
         self._open = 0
         if terms.cap.pico is not None and terms.price is None:
@@ -148,7 +148,7 @@ class Endpoint:
             ModelError: the endpoint refuses the model or the request.
         """
         before = len(self._unknown(asks))
-        if not self._reached and (first := self._unknown(asks)):
+        if (first := self._unknown(asks)) and frozenset(first[0].body) not in self._taken:
             self._first_contact(first[0].ask, progress)
         unknown = self._unknown(asks)
         if unknown:
@@ -190,7 +190,10 @@ class Endpoint:
         return reply_of(kept.body, kept.seconds, self.terms.price)
 
     def _first_contact(self, ask: Ask, progress: Progress) -> None:
-        """Ask once by itself, so that what is wrong shows at once, and learn the dialect."""
+        """Ask once by itself, so that what is wrong shows at once, and learn the dialect.
+
+        Done for the first request, and for the first with other parameters than those taken.
+        """
         if not self.announced:
             self.announce("rows of the task", (), progress)
         self._sender  # noqa: B018 - so that a missing key shows before anything is entered
@@ -201,9 +204,11 @@ class Endpoint:
             refused = self._answered(request)
             if refused is None:
                 self._reached = True
+                self._taken.add(frozenset(request.body))
                 return
             if is_policy(refused) or not self._learnt(self.dialect.without(refused), progress):
                 self._refuse(request, refused)
+                return
 
     def _learnt(self, change: tuple[Dialect, str] | None, progress: Progress) -> bool:
         if change is None:

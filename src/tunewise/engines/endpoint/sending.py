@@ -11,6 +11,7 @@ import datetime
 import json
 import re
 import time
+import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -81,10 +82,7 @@ class Sender:
     def __init__(self, address: Address, timeout: float) -> None:
         self.address, self.timeout = address, timeout
         self._client = _client(address, timeout)
-
-    def close(self) -> None:
-        """Let go of connections."""
-        self._client.close()
+        self.close = weakref.finalize(self, self._client.close)  # lets go of connections
 
     def send(self, body: dict[str, Any], name: str) -> Outcome:
         """Make one attempt.

@@ -1,0 +1,346 @@
+"""Faults these catch: an endpoint asked in a way it can't answer, rows sent unannounced, a second
+run that pays, replies that are no label and are hidden.
+
+Whole tasks against a local server that answers as the OpenAI API publishes it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from chat_server import ChatServer, by_lot, serving
+
+from tunewise import api
+from tunewise.candidates import Outward, Setup
+from tunewise.candidates.prompt.asked import AskedPrompt
+from tunewise.candidates.prompt.asked_file import AskedFit
+from tunewise.cli.main import status
+from tunewise.engines.endpoint.engine import ANNOUNCED
+from tunewise.errors import CapReached, ModelError, RunFolderError, TaskFileError
+from tunewise.files import read_record
+from tunewise.progress import Silent
+from tunewise.records import Example, Prediction, Scorecard, Timing
+from tunewise.task.load import load_task
+from tunewise.task.settings import PromptSettings
+from tunewise.workspace.folder import RunFolder
+
+LABELS = ("blue_plum", "red_apple", "red_pear")
+KEY = "sk-Very-Secret-0123456789"
+
+
+def row(number: int) -> Example:
+    label = LABELS[number % 3]
+    colour, fruit = label.split("_")
+    return Example(
+        f"id{number}", f"A {colour} thing like a {fruit}, no. {number}", label, number, "t.csv"
+    )
+
+
+TRAIN, VALIDATION, TEST = ([row(n) for n in range(*part)] for part in ((0, 24), (24, 54), (54, 84)))
+
+
+def fruit(messages: list[dict[str, str]]) -> str:
+    """Return the label of the fruit that the question names."""
+    text = messages[-1]["content"]
+    return next(label.replace("_", " ") for label in LABELS if label.split("_")[1] in text)
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep answers and models of other tests out; the models' own folder is linked in."""
+    from tunewise.cache import cache_folder
+
+    models = cache_folder()
+    monkeypatch.setenv("TUNEWISE_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "cache").mkdir()
+    for folder in models.iterdir():
+        if folder.name != "answers":
+            (tmp_path / "cache" / folder.name).symlink_to(folder)
+    monkeypatch.setattr("tunewise.engines.endpoint.waiting.FIRST", 0.02)
+    ANNOUNCED.clear()
+
+
+class Told(Silent):
+    """Keeps what is said, with how much had been asked by then."""
+
+    def __init__(self, server: ChatServer | None = None) -> None:
+        self.lines: list[str] = []
+        self.asked: list[int] = []
+        self.server = server
+
+    def line(self, text: str) -> None:
+        self.lines.append(text)
+        self.asked.append(len(self.server.asked) if self.server else 0)
+
+    def warn(self, text: str) -> None:
+        self.line(text)
+
+
+def prompt(server: ChatServer, labels: tuple[str, ...] = LABELS, **settings: object) -> AskedPrompt:
+    told = PromptSettings.model_validate(
+        {"endpoint": server.url, "model": "big-model", "shots": [0], "timeout": 1.0, **settings}
+    )
+    kind = "classification" if labels else "generation"
+    setup = Setup(labels, 0, Path(), "Which fruit?", "prompt", kind, outward=Outward("run"))  # type: ignore[arg-type]
+    return AskedPrompt(told, setup)
+
+
+@pytest.mark.parametrize(
+    ("server", "answering"),
+    [
+        (lambda: ChatServer(fruit), "scored"),
+        (lambda: ChatServer(fruit, ignores=("logprobs",)), "constrained"),
+        (lambda: ChatServer(fruit, refuses={"logprobs": "logprobs: not supported"}), "constrained"),
+        (lambda: ChatServer(fruit, ignores=("logprobs", "response_format")), "parsed"),
+        (
+            lambda: ChatServer(
+                fruit, ignores=("logprobs",), refuses={"response_format": "no response_format here"}
+            ),
+            "parsed",
+        ),
+    ],
+)
+def test_labels_are_got_in_the_first_way_that_the_endpoint_bears(
+    tmp_path: Path, server: Callable[[], ChatServer], answering: str
+) -> None:
+    told = Told()
+    with serving(server()) as asked:
+        fitted = prompt(asked).fit(TRAIN, VALIDATION, tmp_path, told)
+        answers = fitted.predict(TEST, Silent())
+    assert fitted.fit.answering == answering
+    assert [a.answer for a in answers] == [one.target for one in TEST]
+    assert (answers[0].scores is not None) == (answering == "scored")
+    assert all(a.prompt_tokens and a.completion_tokens for a in answers)
+    assert all(a.cost is None for a in answers)  # no price is known
+    passed_over = [line for line in told.lines if "trying the next way" in line]
+    assert len(passed_over) == ("scored", "constrained", "parsed").index(answering)
+
+
+def test_replies_that_are_no_label_count_as_wrong_and_are_told(tmp_path: Path) -> None:
+    def says(messages: list[dict[str, str]]) -> str:
+        return "" if "no. 30" in messages[-1]["content"] else "an apple or a pear, who knows"
+
+    told = Told()
+    with serving(ChatServer(says)) as server:
+        fitted = prompt(server, answer="parsed").fit(TRAIN, VALIDATION, tmp_path, told)
+        answers = fitted.predict(VALIDATION, told)
+    assert fitted.fit.unread == 30
+    assert sum("30 of 30 replies are no answer" in line for line in told.lines) == 2
+    assert {a.answer for a in answers} == {"(no answer)", "an apple or a pear, who knows"}
+
+
+def test_a_choice_that_the_endpoint_cannot_keep_is_refused(tmp_path: Path) -> None:
+    with (
+        serving(ChatServer(fruit, ignores=("logprobs",))) as server,
+        pytest.raises(ModelError, match="no log-probabilities, which 'answer: scored' needs"),
+    ):
+        prompt(server, answer="scored").fit(TRAIN, VALIDATION, tmp_path, Silent())
+
+
+def test_a_model_that_thinks_first_gets_room_for_it(tmp_path: Path) -> None:
+    server = ChatServer(fruit)
+    make = server._answer
+
+    def answer(name: str, body: dict[str, object], words: int) -> bytes:
+        data = json.loads(make(name, body, words))
+        if body["max_tokens"] < 1000:  # type: ignore[operator]
+            choice = data["choices"][0]
+            choice["message"]["content"], choice["finish_reason"] = "", "length"
+        return json.dumps(data).encode()
+
+    server._answer = answer  # type: ignore[method-assign]
+    with serving(server):
+        fitted = prompt(server).fit(TRAIN, VALIDATION, tmp_path, Silent())
+    assert fitted.fit.max_new_tokens == 4096
+    assert fitted.fit.tried[0].score == 1
+
+
+def test_what_was_fitted_answers_the_same_once_it_is_loaded(tmp_path: Path) -> None:
+    with serving(ChatServer(fruit, likely=0.7)) as server:
+        made = prompt(server, price={"input": 1.0, "output": 4.0})
+        fitted = made.fit(TRAIN, VALIDATION, tmp_path, Silent())
+        first = fitted.predict(TEST, Silent())
+        asked = len(server.asked)
+        again = made.load(tmp_path)
+        assert again.predict(TEST, Silent()) == first
+        assert len(server.asked) == asked
+        assert again.from_memory
+        assert again.request_seconds is not None
+    assert all(a.cost is not None and a.cost > 0 for a in first)
+    assert first[0].scores is not None
+    assert max(first[0].scores) == pytest.approx(0.7 + 0.3 / 3, abs=0.2)
+    with pytest.raises(RunFolderError, match="labels that aren't those"):
+        prompt(server, ("a", "b")).load(tmp_path)
+
+
+def test_shots_are_chosen_on_validation_and_shown_as_answered_turns(tmp_path: Path) -> None:
+    def needs_examples(messages: list[dict[str, str]]) -> str:
+        return fruit(messages) if len(messages) > 2 else "red pear"
+
+    with serving(ChatServer(needs_examples)) as server:
+        made = prompt(server, shots=[0, 3])
+        fitted = made.fit(TRAIN, VALIDATION, tmp_path, Silent())
+        (answer,) = fitted.predict(TEST[:1], Silent())
+        asked = len(server.asked)
+        assert made.load(tmp_path).predict(TEST[:1], Silent()) == [answer]
+        assert len(server.asked) == asked  # the same shots, to the letter
+    assert fitted.fit.chosen.shots == 3
+    turns = server.asked[-1]["messages"]
+    assert [turn["role"] for turn in turns] == ["system", *["user", "assistant"] * 3, "user"]
+    assert {turn["content"] for turn in turns[2::2]} <= {"blue plum", "red apple", "red pear"}
+
+
+def test_texts_are_written_and_compared_by_rouge(tmp_path: Path) -> None:
+    rows = [Example(f"id{n}", f"say {n}", f"you said {n}", n, "t.csv") for n in range(40)]
+
+    def says(messages: list[dict[str, str]]) -> str:
+        return f"<think>hm</think>you said {messages[-1]['content'].split()[-1]}"
+
+    with serving(ChatServer(says)) as server:
+        fitted = prompt(server, ()).fit(rows[:20], rows[20:], tmp_path, Silent())
+        answers = fitted.predict(rows[:3], Silent())
+    assert [a.answer for a in answers] == ["you said 0", "you said 1", "you said 2"]
+    assert fitted.fit.answering == "written"
+    assert fitted.fit.tried[0].score == 1
+
+
+TASK = """
+task: fruits
+instruction: Which fruit?
+data: {{train: rows.jsonl}}
+spending: {{usd: {usd}}}
+candidates:
+  - majority
+  - prompt: {{endpoint: "{url}", model: big-model, key_env: EP_KEY, shots: [0], timeout: 1.0,
+      price: {{input: 1.0, output: 4.0}}}}
+"""
+
+
+def task_in(folder: Path, server: ChatServer, usd: float = 1.0, text: str = TASK) -> Path:
+    # letters before the number keep rows unlike enough to be no near copies
+    words = ["amber", "birch", "cedar", "dusk", "ember", "frost", "grove", "haze", "iris", "jade"]
+    lines = []
+    for n in range(180):
+        one = row(n)
+        odd = " ".join(words[(n * k + k) % len(words)] for k in (1, 3, 5, 7))
+        lines.append(
+            {"input": f"{odd}: {one.input}; call +44 20 7946 0{n:03d}", "target": one.target}
+        )
+    (folder / "rows.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (folder / "task.yaml").write_text(text.format(url=server.url, usd=usd))
+    return folder / "task.yaml"
+
+
+def test_a_task_reaches_its_verdict_and_a_second_run_asks_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("EP_KEY", KEY)
+    with serving(ChatServer(fruit, key=KEY, fault=by_lot(0.1), hold=3.0)) as server:
+        task = task_in(tmp_path, server)
+        assert status(["run", str(task)]) == 0
+        said = capsys.readouterr()
+        asked = len(server.asked)
+        run = api.run(task, quiet=True)
+        folder = RunFolder(run.folder)
+        files = folder.candidate("prompt-big-model")
+        for path in ("settings.json", "predictions.test.jsonl"):
+            (files.path / path).unlink()  # fitted and answered anew, but nothing is asked anew
+        run = api.run(task, quiet=True)
+        assert len(server.asked) == asked
+        assert api.load(run.folder).predict(["a plum"]) == ["blue_plum"]
+    assert run.verdict.winner == "prompt-big-model"
+    card = read_record(files.scorecard("test"), Scorecard)
+    assert card.cost_per_1000
+    assert card.tokens_per_request
+    timing = read_record(files.timing("test"), Timing)
+    assert timing.rows == 0  # what was read from the book tells no speed
+    assert min(timing.latencies) > 0.0005  # nor is its time that of the book
+    announced = said.err.index("what stays on this machine")
+    assert announced < said.err.index("Asking big-model")
+    assert "180 rows hold 180 phone numbers" in said.err
+    everything = said.out + said.err
+    for file in tmp_path.rglob("*"):
+        if file.is_file() and "cache" not in file.relative_to(tmp_path).parts[:1]:
+            everything += file.read_text(encoding="utf-8", errors="replace")
+    assert KEY not in everything
+    assert KEY.encode() not in (tmp_path / "cache" / "answers" / "answers.sqlite").read_bytes()
+
+
+def test_a_cap_that_is_reached_ends_the_run_and_a_higher_one_carries_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EP_KEY", KEY)
+    with serving(ChatServer(fruit)) as server:
+        with pytest.raises(CapReached, match="Raise `spending`"):
+            api.run(task_in(tmp_path, server, usd=0.002), quiet=True)
+        first = len(server.asked)
+        assert 0 < sum(server.tokens) * 1e-6 < 0.002
+        api.run(task_in(tmp_path, server, usd=0.1), quiet=True)
+        assert len(server.asked) == len(server.charged) > first
+        fit = read_record(
+            tmp_path / "runs/fruits/candidates/prompt-big-model/settings.json", AskedFit
+        )
+    assert fit.spent.usd is not None
+    assert fit.spent.usd < 0.1
+
+
+def test_offline_forbids_endpoints(tmp_path: Path) -> None:
+    with serving(ChatServer(fruit)) as server:
+        task = task_in(tmp_path, server, text="offline: true\n" + TASK.lstrip())
+        with pytest.raises(TaskFileError, match="'offline: true' forbids"):
+            load_task(task)
+        assert status(["run", str(task)]) == 2
+    assert server.asked == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ("endpoint: 'https://h/v1'", "an endpoint needs 'model'"),
+        ("key_env: SOME_KEY", "'key_env' is for an endpoint"),
+        (f"endpoint: 'https://h/v1', model: m, key_env: '{KEY}'", "never the key itself"),
+    ],
+)
+def test_settings_that_make_no_endpoint_are_refused_and_no_key_is_repeated(
+    tmp_path: Path, settings: str, words: str
+) -> None:
+    path = tmp_path / "task.yaml"
+    path.write_text(f"task: t\ndata: {{train: x.csv}}\ncandidates:\n  - prompt: {{{settings}}}\n")
+    with pytest.raises(TaskFileError, match=words) as refused:
+        load_task(path)
+    assert KEY not in str(refused.value)
+
+
+def test_prices_of_the_user_come_before_the_catalogue(tmp_path: Path) -> None:
+    from tunewise.engines.endpoint.address import Address
+    from tunewise.engines.endpoint.prices import price_of
+    from tunewise.errors import BadInput
+
+    there = Address("https://api.openai.com/v1", "gpt-4o-mini", None)
+    known = price_of(there, tmp_path)
+    assert known is not None
+    assert known.date is not None
+    assert known.source is not None
+    own = tmp_path / "prices.toml"
+    own.write_text(
+        '[[price]]\nendpoint = "https://api.openai.com/v1/"\nmodel = "gpt-4o-mini"\n'
+        "input = 7\noutput = 8.5\n"
+    )
+    found = price_of(there, tmp_path)
+    assert found is not None
+    assert (found.input, found.output) == (7, 8.5)
+    assert found.cost(1_000_000, 2) == 7 * 10**12 + 17 * 10**6
+    assert price_of(Address("https://api.openai.com/v1", "none", None), tmp_path) is None
+    own.write_text("[[price]]\nmodel = 3\n")
+    with pytest.raises(BadInput, match=r"prices\.toml"):
+        price_of(there, tmp_path)
+
+
+def test_predictions_of_an_endpoint_are_records_like_any_other(tmp_path: Path) -> None:
+    with serving(ChatServer(fruit)) as server:
+        fitted = prompt(server).fit(TRAIN, VALIDATION, tmp_path, Silent())
+        assert all(isinstance(p, Prediction) for p in fitted.predict(TEST, Silent()))
+        assert fitted.predict([], Silent()) == []
