@@ -233,10 +233,9 @@ def outward_of(folder: RunFolder, task: Task) -> Outward:
 
 def models_of(entry: Entry) -> list[str]:
     """Return the names of the models that a candidate's settings ask for."""
-    away = getattr(entry.settings, "endpoint", None) is not None
-    keys = ("retriever",) if away else ("model", "retriever")
-    if away and not any(entry.settings.shots):  # type: ignore[attr-defined]
-        keys = ()
+    keys = ["model", "retriever"]
+    if getattr(entry.settings, "endpoint", None) is not None:
+        keys = ["retriever"] if any(getattr(entry.settings, "shots", ())) else []
     names = (getattr(entry.settings, key, None) for key in keys)
     return [name for name in names if name is not None]
 

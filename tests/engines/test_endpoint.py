@@ -129,7 +129,7 @@ def test_near_the_cap_it_waits_for_what_requests_really_cost(tmp_path: Path) -> 
         cap = most + 20 * each
         with pytest.raises(CapReached):
             asked(endpoint(server, tmp_path / "two", cap=Cap(cap)), asks(60))
-    assert dollars_of(server) - each == pytest.approx(21 * each, rel=0.06)
+    assert cap - most <= dollars_of(server) - each <= cap
 
 
 @pytest.mark.parametrize(

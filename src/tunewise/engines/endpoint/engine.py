@@ -28,7 +28,7 @@ from tunewise.engines.endpoint.waiting import PATIENCE, TRIES, back_off
 from tunewise.errors import TunewiseError
 from tunewise.progress import Progress, showing
 
-MARGIN = 256  # tokens that an endpoint may put around the messages
+MARGIN = 256  # tokens that an endpoint may put around the messages, before one has been counted
 NO_CAP = Cap()
 AROUND = 16  # around each of them
 ANNOUNCED: set[tuple[str, str, str]] = set()  # account, endpoint and model, in this process
@@ -88,6 +88,7 @@ class Endpoint:
         self.address, self.terms, self.book = address, terms, book
         self.dialect = dialect or Dialect()
         self.announced, self.sent = False, 0
+        self._margin = MARGIN
         self._pace = Pace(terms.most)
         self._chance = random.Random()  # noqa: S311 - jitter, no secret hangs on it
         self._reached, self._taken = False, set[frozenset[str]]()
@@ -177,7 +178,8 @@ class Endpoint:
     def _request(self, ask: Ask) -> _Request:
         body = self.dialect.body(ask, self.terms.extra or {})
         name = name_of(self.address.url, self.address.model, body, ask.sample)
-        return _Request(name, body, ask, self._amount(most_tokens(body), ask.max_new_tokens))
+        most = most_tokens(body) + self._margin
+        return _Request(name, body, ask, self._amount(most, ask.max_new_tokens))
 
     def _amount(self, prompt: int, completion: int, cached: int = 0) -> Amount:
         price = self.terms.price
@@ -289,6 +291,8 @@ class Endpoint:
             prompt, completion, cached = usage_of(outcome.body)
             now, most = request.most, request.most
             if prompt is not None and completion is not None:
+                # What stands around the messages is part of every prompt: no more than the least.
+                self._margin = min(self._margin, prompt)
                 now = self._amount(prompt, completion, cached)
                 most = self._amount(prompt, max(completion, request.ask.max_new_tokens))
             kept = Kept(outcome.body, outcome.seconds)
@@ -329,7 +333,7 @@ class Endpoint:
 
 
 def most_tokens(body: dict[str, Any]) -> int:
-    """Return how many tokens the endpoint can read of a request at most.
+    """Return how many tokens the messages of a request can have at most.
 
     No tokenizer makes more tokens of a text than it has bytes; some normalise it first (NFKC),
     which can make it longer.
@@ -337,7 +341,7 @@ def most_tokens(body: dict[str, Any]) -> int:
     texts = [message["content"] for message in body["messages"]]
     if "response_format" in body:
         texts.append(str(body["response_format"]))
-    return MARGIN + sum(AROUND + _bytes(text) for text in texts)
+    return sum(AROUND + _bytes(text) for text in texts)
 
 
 def _bytes(text: str) -> int:

@@ -236,7 +236,7 @@ def _client(address: Address, timeout: float) -> openai.OpenAI:
         api_key=address.key(),
         max_retries=0,
         timeout=httpx2.Timeout(timeout, connect=min(CONNECT, timeout)),
-        default_headers=ours,  # type: ignore[arg-type]
+        default_headers=ours,
     )
 
 
