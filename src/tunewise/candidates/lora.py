@@ -42,6 +42,7 @@ from tunewise.rendering.rows import Renderer
 from tunewise.rendering.wording import Wording, wording_of
 from tunewise.task.settings import TuningSettings
 from tunewise.training.checkpoints import delete_checkpoints
+from tunewise.training.language.adapters import dequantised
 from tunewise.training.language.arguments import Arguments, effective
 from tunewise.training.language.card import card
 from tunewise.training.language.fit import Job, TunedLanguageModel, device, tuned
@@ -127,7 +128,7 @@ class Lora:
             model: Any = load_causal(place, dtype)
         else:
             place = folder / "adapter"
-            model = merged(base_of(about, place, self.setup.task_folder), place, dtype)
+            model = trained_weights(about, place, self.setup.task_folder).to(dtype)
         return FittedLora(
             model.to(device()).eval(),
             load_tokenizer(place),
@@ -199,6 +200,13 @@ class FittedLora:
         setup: of the task.
         stops: tokens at which the base model stops.
         max_new_tokens: of a written answer at most.
+
+    Attributes:
+        model, wording, max_new_tokens: as given.
+        chat: of the model.
+        ends: tokens that end a written answer.
+        conversation: that writes prompts and labels, where the task has labels.
+        scorer: of these labels.
     """
 
     def __init__(
@@ -212,21 +220,23 @@ class FittedLora:
         max_new_tokens: int,
     ) -> None:
         self.wording, self.setup, self.max_new_tokens = wording, setup, max_new_tokens
-        self.answers = AnswerWriter(model, Chat(tokenizer), stops)
-        self._scorer: LabelScorer | None = None
-        self._conversation: Conversation | None = None
+        self.model, self.chat = model, Chat(tokenizer)
+        self.answers = AnswerWriter(model, self.chat, stops)
+        self.ends = self.answers.ends
+        self.scorer: LabelScorer | None = None
+        self.conversation: Conversation | None = None
         if setup.task_kind == "classification":
             texts = list(wording.answers.values())
-            self._conversation = Conversation(
+            self.conversation = Conversation(
                 tokenizer, texts, setup.instruction, wording.templates
             )
-            self._scorer = LabelScorer(
-                model, self._conversation.label_ids, self._conversation.shared_ids(0)
+            self.scorer = LabelScorer(
+                model, self.conversation.label_ids, self.conversation.shared_ids(0)
             )
 
     def predict(self, examples: Sequence[Example], progress: Progress) -> list[Prediction]:
         """Return one prediction per example: the most probable label, or a written answer."""
-        if self._scorer is not None:
+        if self.scorer is not None:
             return self._labels(examples, progress)
         return self.answers.predictions(
             examples, self.asked(examples), self.max_new_tokens, progress
@@ -238,11 +248,11 @@ class FittedLora:
         return [self.answers.chat.render(prompt, answer_follows=True) for prompt in prompts]
 
     def _labels(self, examples: Sequence[Example], progress: Progress) -> list[Prediction]:
-        assert self._conversation is not None
-        assert self._scorer is not None
-        prompts = [self._conversation.prompt_ids(example.input) for example in examples]
+        assert self.conversation is not None
+        assert self.scorer is not None
+        prompts = [self.conversation.prompt_ids(example.input) for example in examples]
         names = [f"{example.source}:{example.row}" for example in examples]
-        logps = self._scorer.scores(prompts, names=names, progress=progress)
+        logps = self.scorer.scores(prompts, names=names, progress=progress)
         shares = np.exp(logps - logps.max(axis=1, keepdims=True))
         shares /= shares.sum(axis=1, keepdims=True)
         best = logps.argmax(axis=1)
@@ -252,19 +262,40 @@ class FittedLora:
                 answer=self.setup.labels[int(place)],
                 scores=tuple(map(float, row)),
                 prompt_tokens=len(prompt),
-                completion_tokens=len(self._conversation.label_ids[int(place)]),
+                completion_tokens=len(self.conversation.label_ids[int(place)]),
             )
             for example, prompt, row, place in zip(examples, prompts, shares, best, strict=True)
         ]
 
 
-def merged(base: Path, adapter: Path, dtype: torch.dtype) -> Any:
-    """Return the base model with an adapter merged into it in float32, then brought to `dtype`."""
+def trained_weights(about: dict[str, Any], adapter: Path, task_folder: Path) -> Any:
+    """Return the base model with an adapter merged into it, in float32.
+
+    An adapter that learnt beside NF4 weights is merged into what these weights stand for, since it
+    makes up for their rounding as well.
+
+    Args:
+        about: the candidate's settings.json.
+        adapter: its folder.
+        task_folder: where the user's relative paths start.
+
+    Raises:
+        RunFolderError: the base model isn't the one it was trained on.
+    """
+    base = base_of(about, adapter, task_folder)
+    training = about["training"]
+    if not training["load_in_4bit"]:
+        return merged(load_causal(base, torch.float32), adapter)
+    read_in = torch.bfloat16 if training["bf16"] else torch.float32
+    return merged(dequantised(base, read_in, device(), str(adapter)), adapter)
+
+
+def merged(base: Any, adapter: Path) -> Any:
+    """Return a loaded base model with an adapter merged into it, in the base's number format."""
     from peft import PeftModel
 
     with quiet_transformers(), quiet_peft():
-        model = PeftModel.from_pretrained(load_causal(base, torch.float32), str(adapter))
-        return model.merge_and_unload().to(dtype)
+        return PeftModel.from_pretrained(base, str(adapter)).merge_and_unload()
 
 
 def parameters_of(folder: Path) -> int:

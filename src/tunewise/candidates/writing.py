@@ -46,13 +46,16 @@ class AnswerWriter:
         model: a causal language model, in evaluation mode.
         chat: of the model.
         stops: tokens at which the model stops, beside the template's own end token.
+
+    Attributes:
+        ends: all tokens that end an answer.
     """
 
     def __init__(self, model: Any, chat: Chat, stops: Iterable[int]) -> None:
         self.chat = chat
-        ends = {*stops} | ({chat.end_id} if chat.end_id is not None else set())
+        self.ends = {*stops} | ({chat.end_id} if chat.end_id is not None else set())
         pad = chat.tokenizer.pad_token_id
-        self.writer = Writer(model, sorted(ends), min(ends) if pad is None else pad)
+        self.writer = Writer(model, sorted(self.ends), min(self.ends) if pad is None else pad)
 
     def predictions(
         self,

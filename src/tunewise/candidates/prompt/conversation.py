@@ -84,15 +84,15 @@ class Conversation:
 
     def rendered(self, text: str, shots: Sequence[Shot] = ()) -> str:
         """Return the prompt for one text as the model's template writes it."""
-        return self.chat.render(self._messages(text, shots), answer_follows=True)
+        return self.chat.render(self.messages(text, shots), answer_follows=True)
 
     def shared_ids(self, shots: int) -> list[int]:
         """Return the tokens that all prompts with so many shots begin with."""
         prompts = [self.prompt_ids(probe, [Shot(probe, probe)] * shots) for probe in PROBES]
         return common_beginning(prompts)
 
-    def _messages(self, text: str, shots: Sequence[Shot]) -> list[Message]:
-        """Return the turns; the system's words stand before all shots, so that they are shared."""
+    def messages(self, text: str, shots: Sequence[Shot] = ()) -> list[Message]:
+        """Return the turns of a prompt; the system's words stand before all shots, being shared."""
         turns = [
             message
             for shot in shots

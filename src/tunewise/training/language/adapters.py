@@ -65,10 +65,40 @@ def adapted(model: Any, arguments: Arguments, where: str) -> nn.Module:
     return found
 
 
+def dequantised(folder: Path, dtype: torch.dtype, device: torch.device, where: str) -> Any:
+    """Return what a model's weights are once they have been in NF4, in float32.
+
+    Args:
+        folder: of the model.
+        dtype: that NF4 weights are read in while an adapter is trained.
+        device: that quantises.
+        where: for errors.
+
+    Raises:
+        BadInput: bitsandbytes is missing.
+    """
+    with quiet_transformers():
+        model = _in_nf4(folder, dtype, device, where).dequantize()
+    return model.float()
+
+
 def _frozen(folder: Path, arguments: Arguments, device: torch.device, where: str) -> Any:
     dtype = torch.bfloat16 if arguments.bf16 else torch.float32
     if not arguments.load_in_4bit:
         return load_causal(folder, dtype).to(device).requires_grad_(False)
+    from peft import prepare_model_for_kbit_training
+
+    model = _in_nf4(folder, dtype, device, where)
+    for layer in model.modules():
+        # On a CPU bitsandbytes repacks a layer's weights the first time it only answers, and lets
+        # no gradient through from then on; a validation in between would end the learning unseen.
+        if hasattr(layer, "support_avx512bf16_for_cpu"):
+            layer.support_avx512bf16_for_cpu = False
+    return prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
+
+
+def _in_nf4(folder: Path, dtype: torch.dtype, device: torch.device, where: str) -> Any:
+    """Return a model whose linear layers are in NF4."""
     try:
         importlib.import_module("bitsandbytes")
     except ImportError as error:
@@ -77,7 +107,6 @@ def _frozen(folder: Path, arguments: Arguments, device: torch.device, where: str
             where=where,
             mend="Install it: pip install 'tunewise[qlora]'",
         ) from error
-    from peft import prepare_model_for_kbit_training
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
     in_4bit = BitsAndBytesConfig(
@@ -87,7 +116,7 @@ def _frozen(folder: Path, arguments: Arguments, device: torch.device, where: str
         bnb_4bit_compute_dtype=dtype,
     )
     with quiet_transformers():
-        model = AutoModelForCausalLM.from_pretrained(
+        return AutoModelForCausalLM.from_pretrained(
             str(folder),
             quantization_config=in_4bit,
             dtype=dtype,
@@ -96,9 +125,3 @@ def _frozen(folder: Path, arguments: Arguments, device: torch.device, where: str
             local_files_only=True,
             trust_remote_code=False,
         )
-    for layer in model.modules():
-        # On a CPU bitsandbytes repacks a layer's weights the first time it only answers, and lets
-        # no gradient through from then on; a validation in between would end the learning unseen.
-        if hasattr(layer, "support_avx512bf16_for_cpu"):
-            layer.support_avx512bf16_for_cpu = False
-    return prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
