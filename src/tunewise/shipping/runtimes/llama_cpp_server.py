@@ -1,0 +1,30 @@
+"""llama.cpp's own server on one GGUF file, in a process of its own; given file, tokens, threads.
+
+Prints its address as a line and serves until standard input ends, so that it never outlives who
+started it. A process of its own, because llama.cpp ends the process on a file that it can't bear.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+
+def main() -> None:
+    """Serve the file named on the command line until standard input ends."""
+    import xllamacpp
+
+    file, tokens, threads = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    params = xllamacpp.CommonParams()
+    params.model.path = file
+    params.n_ctx = tokens
+    params.n_parallel = 1
+    params.cpuparams.n_threads = threads
+    params.cpuparams_batch.n_threads = threads
+    server = xllamacpp.Server(params)
+    print(json.dumps({"address": server.listening_address}), flush=True)
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()
