@@ -96,16 +96,10 @@ class Encoder:
             RunFolderError: the base model of an adapter isn't the one it was trained on.
         """
         about = read_json(folder / "settings.json")
-        if about["training"]["lora"] is None:
-            place = folder / "model"
-            encoder = load_encoder(place)
-        else:
-            place = folder / "adapter"
-            base = base_of(about, place, self.setup.task_folder)
-            encoder = adapted(load_encoder(base), place)
+        model, tokenizer = trained_classifier(about, folder, self.setup.task_folder)
         return FittedEncoder(
-            with_head(encoder, place, about["training"]["pooling"]),
-            load_tokenizer(place),
+            model,
+            tokenizer,
             answering_order(about["labels"], self.setup.labels, folder),
             max_length=about["training"]["max_length"],
             dtype=answering_dtype(about, device()),
@@ -259,6 +253,28 @@ def prepared_encoder(encoder: Any, lora: LoraSettings | None, where: str) -> Any
     config = LoraConfig(task_type=TaskType.FEATURE_EXTRACTION, **lora.model_dump())
     with quiet_peft():
         return get_peft_model(encoder, config)
+
+
+def trained_classifier(
+    about: dict[str, Any], folder: Path, task_folder: Path
+) -> tuple[EncoderClassifier, Any]:
+    """Return the classifier that `fit` left in `folder`, in float32, and its tokenizer.
+
+    Args:
+        about: its settings.json.
+        folder: of the candidate.
+        task_folder: where the user's relative paths start.
+
+    Raises:
+        RunFolderError: the base model of an adapter isn't the one it was trained on.
+    """
+    if about["training"]["lora"] is None:
+        place = folder / "model"
+        encoder: Any = load_encoder(place)
+    else:
+        place = folder / "adapter"
+        encoder = adapted(load_encoder(base_of(about, place, task_folder)), place)
+    return with_head(encoder, place, about["training"]["pooling"]), load_tokenizer(place)
 
 
 def adapted(encoder: Any, folder: Path) -> Any:

@@ -71,6 +71,6 @@ def _print(found: Exported, *, as_json: bool) -> None:
         name = found.folder if proof.model == "." else found.folder / proof.model
         typer.echo(
             f"{name}: proved in {proof.runtime} on {proof.rows:,} {proof.side} rows; likeliest"
-            f" token agrees at {proof.agreement:.2%} of {proof.positions:,} positions; {proof.metric}"
-            f" {proof.exported:.3f}, trained {proof.trained:.3f}"
+            f" token agrees at {proof.agreement:.2%} of {proof.positions:,} positions;"
+            f" {proof.metric} {proof.exported:.3f}, trained {proof.trained:.3f}"
         )

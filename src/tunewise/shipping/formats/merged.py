@@ -26,10 +26,12 @@ def write(
 ) -> list[str]:
     """Write the merged weights; return '.'."""
     if subject.kind == "encoder":
+        from tunewise.candidates.encoder import trained_classifier
         from tunewise.training.encoder.classifier import save_classifier
 
-        labels = sorted(fitted.order, key=fitted.order.__getitem__) if fitted.order else []
-        save_classifier(fitted.model.float(), fitted.tokenizer, labels, folder)
+        task_folder = subject.setup.task_folder
+        model, tokenizer = trained_classifier(subject.about, subject.folder, task_folder)
+        save_classifier(model, tokenizer, subject.about["labels"], folder)
         return [WHOLE]
     progress.line("Merging in float32, saving in bfloat16.")
     save_whole(subject, fitted, tuned_weights(subject).to(torch.bfloat16), folder)
