@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from tunewise.errors import BadInput, ProofFailed, did_you_mean
 from tunewise.files import folder_written_whole, write_json, write_text
@@ -21,7 +22,7 @@ from tunewise.shipping.formats import FORMATS, writer
 from tunewise.shipping.manifest import Manifest, State, write_manifest
 from tunewise.shipping.proof.records import Proof
 from tunewise.shipping.proving import proofs
-from tunewise.shipping.subject import subject
+from tunewise.shipping.subject import Subject, subject
 from tunewise.version import __version__
 from tunewise.workspace.folder import held, opened
 
@@ -79,31 +80,50 @@ def export(
     files = opened(run)
     with held(files.path):
         chosen = subject(files, candidate, rows)
-        write = writer(form, chosen)
+        writer(form, chosen)  # refused before anything is loaded
         fitted = chosen.fitted()
-        asking = asking_of(chosen, fitted)
         place = files.path / "shipped" / form
-        with folder_written_whole(place) as folder:
-            models = write(chosen, fitted, folder, quantisations, progress)
-            manifest = Manifest(
-                format=form,
-                task=chosen.task,
-                candidate=chosen.name,
-                kind=chosen.kind,
-                fit=chosen.fit,
-                base=chosen.base,
-                proof="unproven",
-                models=dict.fromkeys(models, "unproven"),
-                files={},
-                versions=_versions(),
-            )
-            write_json(folder / TASK, asking)
-            marked(folder, manifest, asking, ())
+        made = written(form, chosen, fitted, place, progress, quantisations=quantisations)
+        models = list(made.models)
         found = tuple(proofs(form, chosen, fitted, place, models, progress=progress))
-        done = marked(place, manifest, asking, found)
+        done = marked(place, made, asking_of(chosen, fitted), found)
     exported = Exported(place, done, found)
     refuse(exported)
     return exported
+
+
+def written(
+    form: str,
+    subject: Subject,
+    fitted: Any,
+    place: Path,
+    progress: Progress,
+    *,
+    quantisations: Sequence[str] = (),
+) -> Manifest:
+    """Write a candidate in a format to the folder `place`, marked as unproven.
+
+    Raises:
+        TunewiseError: a child of it for whatever the user can mend.
+    """
+    write = writer(form, subject)
+    asking = asking_of(subject, fitted)
+    with folder_written_whole(place) as folder:
+        models = write(subject, fitted, folder, quantisations, progress)
+        manifest = Manifest(
+            format=form,
+            task=subject.task,
+            candidate=subject.name,
+            kind=subject.kind,
+            fit=subject.fit,
+            base=subject.base,
+            proof="unproven",
+            models=dict.fromkeys(models, "unproven"),
+            files={},
+            versions=_versions(),
+        )
+        write_json(folder / TASK, asking)
+        return marked(folder, manifest, asking, ())
 
 
 def marked(folder: Path, manifest: Manifest, asking: Asking, found: Sequence[Proof]) -> Manifest:

@@ -103,10 +103,14 @@ def proved_language(
 def _runtime(
     form: str, subject: Subject, folder: Path, model: str, trained: Trained
 ) -> LanguageRuntime:
-    if form in ("gguf", "ollama"):
+    if form == "gguf":
         from tunewise.shipping.runtimes.in_llama_cpp import LlamaCppRuntime
 
         return LlamaCppRuntime(folder / model, trained.longest)
+    if form == "ollama":
+        from tunewise.shipping.runtimes.as_ollama import OllamaRuntime
+
+        return OllamaRuntime(folder / model, trained.longest)
     from tunewise.shipping.runtimes.in_transformers import adapter_runtime, merged_runtime
 
     dtype = answering_dtype(subject.about, device())

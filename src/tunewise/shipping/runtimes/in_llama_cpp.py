@@ -49,7 +49,7 @@ class LlamaCppRuntime:
                 mend="Install it: pip install 'tunewise[gguf]'",
             )
         self.name = f"llama.cpp (xllamacpp {version('xllamacpp')}), {file.stem}"
-        self.place = "the GGUF's metadata"
+        self.place = "the GGUF"
         self._log = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
         self._child = subprocess.Popen(
             [sys.executable, "-m", SERVER, str(file), str(tokens), str(os.cpu_count() or 1)],
@@ -72,12 +72,11 @@ class LlamaCppRuntime:
             text = self._asked("/apply-template", {"messages": list(messages)})["prompt"]
         except _Refused as refusal:
             return Rendered("", (), str(refusal))
-        body = {"content": text, "add_special": True, "parse_special": True}
-        return Rendered(text, tuple(self._asked("/tokenize", body)["tokens"]))
+        return Rendered(text, tuple(self.ids_of(text, add_special=True)))
 
-    def ids_of(self, text: str) -> list[int]:
-        """Return a text's tokens."""
-        body = {"content": text, "add_special": False, "parse_special": True}
+    def ids_of(self, text: str, *, add_special: bool = False) -> list[int]:
+        """Return a text's tokens, and those that the file says are put around one if asked."""
+        body = {"content": text, "add_special": add_special, "parse_special": True}
         found: list[int] = self._asked("/tokenize", body)["tokens"]
         return found
 

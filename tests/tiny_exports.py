@@ -1,0 +1,57 @@
+"""A tiny tuned model as it is exported, without a run around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tunewise.candidates import Setup, candidate
+from tunewise.files import read_json
+from tunewise.progress import Silent
+from tunewise.records import Example
+from tunewise.shipping.manifest import Base
+from tunewise.shipping.subject import Subject
+from tunewise.task.settings import LoraCandidateSettings
+
+ROWS = 8
+LABELS = ("a", "b", "c", "d")
+
+
+@dataclass(frozen=True)
+class Made:
+    """A fitted candidate and its subject."""
+
+    subject: Subject
+    fitted: Any
+
+
+def made(home: Path, kind: str, rows: list[Example], **more: Any) -> Made:
+    """Fit a LoRA of the tiny model in `home`."""
+    labels = LABELS if kind == "classification" else ()
+    setup = Setup(labels, 0, home, "First letter?", kind="lora", task_kind=kind)  # type: ignore[arg-type]
+    given = {
+        "model": "tiny", "num_train_epochs": 3, "learning_rate": 1e-2, "bf16": False,
+        "train_batch_size": 8, "max_new_tokens": 6 if kind == "generation" else None,
+    }  # fmt: skip
+    settings = LoraCandidateSettings.model_validate(given | more)
+    folder = home / kind
+    folder.mkdir()
+    fitted = candidate("lora", settings, setup).fit(rows[ROWS:], [], folder, Silent())
+    about = read_json(folder / "settings.json")
+    base = {key: about["model"][key] for key in ("name", "source", "licence", "fingerprint")}
+    subject = Subject(
+        name="lora-tiny",
+        kind="lora",
+        task="letters",
+        settings=settings,
+        setup=setup,
+        folder=folder,
+        about=about,
+        base=Base(**base),
+        fit="0",
+        rows=tuple(rows[:ROWS]),
+        side="validation",
+        metric="accuracy" if labels else "rouge_l",
+    )
+    return Made(subject, fitted)
