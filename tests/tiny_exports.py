@@ -27,7 +27,7 @@ class Made:
 
 
 def made(home: Path, kind: str, rows: list[Example], **more: Any) -> Made:
-    """Fit a LoRA of the tiny model in `home`."""
+    """Fit a LoRA of the tiny model in `home`, in a folder named after the kind of task."""
     labels = LABELS if kind == "classification" else ()
     setup = Setup(labels, 0, home, "First letter?", kind="lora", task_kind=kind)  # type: ignore[arg-type]
     given = {

@@ -21,6 +21,8 @@ from tunewise.rendering.chat import Chat
 from tunewise.shipping.subject import Subject
 
 NO_THINKING = "{%- set enable_thinking = false -%}\n"
+BEGINS = re.compile(r"{%(-?)\s*generation\s*(-?)%}")
+ENDS = re.compile(r"{%(-?)\s*endgeneration\s*(-?)%}")
 SAMPLING = ("temperature", "top_p", "top_k", "min_p", "typical_p", "repetition_penalty")
 
 
@@ -41,9 +43,12 @@ def shipped_template(chat: Chat) -> str:
 
     The day that some templates ask for is written into it, and a template that would ask for
     reasoning where its caller says nothing doesn't, since the answers that were learnt have none.
+    Marks of answers, which transformers alone knows, become conditions that always hold.
     """
     asks = re.search(r"\benable_thinking\b", chat.source)
-    return (NO_THINKING if asks else "") + chat.source
+    source = BEGINS.sub(r"{%\1 if true \2%}", chat.source)
+    source = ENDS.sub(r"{%\1 endif \2%}", source)
+    return (NO_THINKING if asks else "") + source
 
 
 def save_whole(
