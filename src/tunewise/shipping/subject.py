@@ -21,7 +21,7 @@ from tunewise.task.settings import named
 from tunewise.workspace.folder import RunFolder, task_folder_of
 from tunewise.workspace.stages import trusted
 
-TUNED = ("lora", "full", "encoder", "probe")
+TUNED = ("lora", "full", "encoder", "classifier", "probe")
 
 
 @dataclass(frozen=True)

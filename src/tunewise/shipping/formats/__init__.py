@@ -29,8 +29,10 @@ class Format:
 
 
 FORMATS = {
-    "adapter": Format("adapter:write", ("lora", "encoder"), "a LoRA adapter in PEFT's layout"),
-    "merged": Format("merged:write", ("lora", "full", "encoder"), "safetensors"),
+    "adapter": Format(
+        "adapter:write", ("lora", "encoder", "classifier"), "a LoRA adapter in PEFT's layout"
+    ),
+    "merged": Format("merged:write", ("lora", "full", "encoder", "classifier"), "safetensors"),
     "gguf": Format("gguf_file:write", ("lora", "full"), "GGUF for llama.cpp"),
     "ollama": Format("ollama:write", ("lora", "full"), "a Modelfile with its GGUF"),
     "onnx": Format("onnx_file:write", ("encoder", "probe"), "ONNX for onnxruntime"),

@@ -25,7 +25,7 @@ def write(
     progress: Progress,
 ) -> list[str]:
     """Write the merged weights; return '.'."""
-    if subject.kind == "encoder":
+    if subject.kind in ("encoder", "classifier"):
         from tunewise.candidates.encoder import trained_classifier
         from tunewise.training.encoder.classifier import save_classifier
 

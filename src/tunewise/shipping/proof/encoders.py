@@ -103,7 +103,7 @@ def proved_encoder(
 def _ids(fitted: Any, texts: Sequence[str]) -> list[list[int]]:
     """Return the tokens that the trained candidate reads of each text."""
     if isinstance(fitted, FittedEncoder):
-        return tokenised(fitted.tokenizer, texts, fitted.max_length).ids
+        return tokenised(fitted.tokenizer, texts, fitted.max_length, fitted.end).ids
     found: list[list[int]] = fitted.embedder.tokens(texts)
     return found
 
@@ -122,7 +122,7 @@ def _asked(
     import transformers
 
     exported = _exported_encoder(subject, fitted, folder)
-    ids = tokenised(exported.tokenizer, texts, exported.max_length).ids
+    ids = tokenised(exported.tokenizer, texts, exported.max_length, exported.end).ids
     scores = [answer.scores for answer in exported.predict(subject.rows, Silent())]
     return f"transformers {transformers.__version__}", ids, np.array(scores)
 
@@ -135,7 +135,7 @@ def _exported_encoder(subject: Subject, fitted: FittedEncoder, folder: Path) -> 
     else:
         encoder = load_encoder(folder)
     return FittedEncoder(
-        with_head(encoder, folder),
+        with_head(encoder, folder, subject.about["training"]["pooling"]),
         load_tokenizer(folder),
         dict(zip(fitted.labels, fitted.order, strict=True)),
         max_length=fitted.max_length,
