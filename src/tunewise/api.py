@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from tunewise.files import read_record
 from tunewise.progress import Progress, Silent, progress_for
 from tunewise.records import Example, Prediction, Scorecard, Verdict
 from tunewise.task.load import load_task
-from tunewise.task.settings import named
+from tunewise.task.settings import Entry, Task, named
 from tunewise.workspace.folder import RunFolder, opened, task_folder_of
 from tunewise.workspace.stages import trusted
 
@@ -153,6 +153,40 @@ def load(folder: Path | str, candidate: str | None = None) -> Predictor:
     from tunewise.data.store import load_labels
     from tunewise.trial import outward_of
 
+    one = chosen(folder, candidate)
+    setup = Setup(
+        labels=load_labels(one.files),
+        seed=one.task.seed,
+        task_folder=task_folder_of(one.files),
+        instruction=one.task.instruction,
+        task_kind=one.task.kind,
+        outward=replace(
+            outward_of(one.files, one.task),
+            account=f"{one.files.path.absolute()} {uuid.uuid4()}",
+        ),
+    )
+    fitted = made(one.entry.kind, one.entry.settings, setup).load(
+        one.files.candidate(one.name).path
+    )
+    return Predictor(one.name, setup.labels, fitted)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A candidate of a run, whose files are as its fit left them."""
+
+    files: RunFolder
+    task: Task
+    name: str
+    entry: Entry
+
+
+def chosen(folder: Path | str, candidate: str | None = None) -> Chosen:
+    """Return a run's winner, or the candidate named, without loading it.
+
+    Raises:
+        RunFolderError: no run, no winner, no such candidate, or files changed since the run.
+    """
     files = opened(Path(folder))
     task = load_task(files.task)
     entries = named(task.candidates)
@@ -164,17 +198,7 @@ def load(folder: Path | str, candidate: str | None = None) -> Predictor:
             mend=did_you_mean(name, entries),
         )
     trusted(files, f"{name}.fit")
-    entry = entries[name]
-    setup = Setup(
-        labels=load_labels(files),
-        seed=task.seed,
-        task_folder=task_folder_of(files),
-        instruction=task.instruction,
-        task_kind=task.kind,
-        outward=replace(outward_of(files, task), account=f"{files.path.absolute()} {uuid.uuid4()}"),
-    )
-    fitted = made(entry.kind, entry.settings, setup).load(files.candidate(name).path)
-    return Predictor(name, setup.labels, fitted)
+    return Chosen(files, task, name, entries[name])
 
 
 def _winner(files: RunFolder) -> str:

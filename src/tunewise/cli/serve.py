@@ -16,6 +16,10 @@ def serve(  # noqa: PLR0917 -- a verb's options
     candidate: Annotated[
         str | None, typer.Option(help="Answer with this candidate instead of the winner.")
     ] = None,
+    runtime: Annotated[
+        str,
+        typer.Option(help="What computes: transformers, or an export: onnx, onnx-int8."),
+    ] = "transformers",
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")
@@ -69,6 +73,7 @@ def serve(  # noqa: PLR0917 -- a verb's options
     wanted = Wanted(
         run=run,
         candidate=candidate,
+        runtime=runtime,
         host=host,
         port=port,
         key_env=key_env,

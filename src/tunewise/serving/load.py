@@ -1,81 +1,109 @@
 """A run folder becomes an engine: the winner, or the candidate named, checked and warmed up.
 
-The one place where a runtime is chosen. Today every candidate is asked as `tunewise predict` asks
-it; an exported engine is returned from `_engine` in its stead. Knows nothing of HTTP or threads.
+The one place where a runtime is chosen: a candidate is asked as `tunewise predict` asks it, or its
+exported graph is. A further runtime is one more branch of `loaded`. Knows nothing of HTTP or
+threads.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tunewise import api
+from tunewise.candidates import Fitted
 from tunewise.candidates.writing import Writes
-from tunewise.data.store import load_format
-from tunewise.errors import ModelError, RunFolderError
+from tunewise.data.store import load_format, load_labels
+from tunewise.errors import BadInput, ModelError, RunFolderError, did_you_mean
+from tunewise.files import read_json
 from tunewise.progress import Progress, Silent
 from tunewise.serving.asking import example_of
 from tunewise.serving.engine import Card, Engine, RunEngine
+from tunewise.serving.exported import GRAPHS, Graph, proved_graph
 from tunewise.serving.writing import WritingEngine
-from tunewise.task.load import load_task
-from tunewise.task.settings import named
-from tunewise.workspace.folder import RunFolder, opened
 
+TRAINED = "transformers"
+RUNTIMES = (TRAINED, *GRAPHS)
+GRAPHED = ("probe", "encoder")  # candidates that can be written as a graph
 WARM_UP = "Where is it?"  # any text; the first request then finds kernels chosen and memory taken
 WARM_UPS = 3
 
 
-def loaded(run: Path, candidate: str | None, progress: Progress) -> Engine:
+def loaded(run: Path, candidate: str | None, runtime: str, progress: Progress) -> Engine:
     """Return what answers with a run's winner, or with the candidate named.
+
+    Args:
+        run: the run folder.
+        candidate: its name; None for the winner.
+        runtime: of RUNTIMES.
+        progress: where to say what goes on.
 
     Raises:
         RunFolderError: no run, no winner, no such candidate, files changed since the run, or a
             candidate that only knows the answers in its file.
         ModelError: its model can't be found or loaded.
+        BadInput: there is no such runtime, or not for this candidate.
+        ProofFailed: the export isn't proved to answer as the candidate does.
     """
-    predictor = api.load(run, candidate)
-    files = opened(run)
-    task = load_task(files.task)
-    kind = named(task.candidates)[predictor.candidate].kind
-    if getattr(predictor.fitted, "timed", True) is False:
-        raise RunFolderError(
-            f"'{predictor.candidate}' looks its answers up and has none for new texts",
-            where=str(files.path),
-            mend="Name another with --candidate.",
+    if runtime not in RUNTIMES:
+        raise BadInput(
+            f"there is no runtime '{runtime}'",
+            where="--runtime",
+            mend=did_you_mean(runtime, RUNTIMES),
         )
+    chosen = api.chosen(run, candidate)
+    labels = load_labels(chosen.files)
     card = Card(
-        candidate=predictor.candidate,
-        kind=kind,
-        task=task.task,
-        task_kind=task.kind,
-        labels=predictor.labels if task.kind == "classification" else (),
-        format=load_format(files),
-        runtime="transformers",
+        candidate=chosen.name,
+        kind=chosen.entry.kind,
+        task=chosen.task.task,
+        task_kind=chosen.task.kind,
+        labels=labels if chosen.task.kind == "classification" else (),
+        format=load_format(chosen.files),
+        runtime=runtime,
         streams=False,
         embedding=None,
-        made=_made(files, predictor.candidate),
+        made=int(chosen.files.candidate(chosen.name).settings.stat().st_mtime),
     )
-    return _engine(card, predictor, progress)
-
-
-def _engine(card: Card, predictor: api.Predictor, progress: Progress) -> Engine:
-    """Return the engine for a candidate, having answered a text with it."""
-    fitted = predictor.fitted
-    text = example_of(card, WARM_UP, "warm-up")
+    if runtime != TRAINED:
+        return _warm(card, _graph(chosen, labels, runtime))
+    fitted = api.load(run, chosen.name).fitted
+    if getattr(fitted, "timed", True) is False:
+        raise RunFolderError(
+            f"'{chosen.name}' looks its answers up and has none for new texts",
+            where=str(chosen.files.path),
+            mend="Name another with --candidate.",
+        )
     if card.task_kind == "generation" and isinstance(fitted, Writes):
         try:
             writing = WritingEngine(replace(card, streams=True), fitted)
         except ModelError as error:
             progress.warn(f"answers come in one piece, one batch after the other: {error.what}.")
         else:
-            writing.warm_up(text)
+            writing.warm_up(example_of(card, WARM_UP, "warm-up"))
             return writing
+    return _warm(card, fitted)
+
+
+def _graph(chosen: api.Chosen, labels: tuple[str, ...], runtime: str) -> Graph:
+    """Return the exported graph of a candidate."""
+    if chosen.entry.kind not in GRAPHED:
+        raise BadInput(
+            f"'{chosen.name}' is no encoder or probe, and has no graph",
+            where=f"--runtime {runtime}",
+            mend=f"Serve it with --runtime {TRAINED}.",
+        )
+    file = proved_graph(chosen.files, chosen.name, runtime)
+    about = read_json(chosen.files.candidate(chosen.name).settings)
+    return Graph(file, labels, int(about.get("training", about)["max_length"]))
+
+
+def _warm(card: Card, fitted: Fitted) -> Engine:
+    """Return the engine for what answers, having answered a text with it."""
+    text = example_of(card, WARM_UP, "warm-up")
     for _ in range(WARM_UPS):
         fitted.predict([text], Silent())
-    embeds = getattr(fitted, "embed", None)
+    embeds: Any = getattr(fitted, "embed", None)
     hidden = None if embeds is None else int(embeds([WARM_UP])[0].shape[1])
     return RunEngine(replace(card, embedding=hidden), fitted, embeds)
-
-
-def _made(files: RunFolder, candidate: str) -> int:
-    return int(files.candidate(candidate).settings.stat().st_mtime)

@@ -23,7 +23,7 @@ from tunewise.serving.drift import Drift, known
 from tunewise.serving.engine import Card
 from tunewise.serving.front import Door, Front
 from tunewise.serving.limits import Limits
-from tunewise.serving.load import loaded
+from tunewise.serving.load import TRAINED, loaded
 from tunewise.serving.logs import logging_to
 from tunewise.serving.meters import Meters
 from tunewise.serving.server import Server, bound
@@ -44,6 +44,7 @@ class Wanted:
     Attributes:
         run: the run folder.
         candidate: that answers; None for the winner.
+        runtime: that computes its answers, of tunewise.serving.load.RUNTIMES.
         host, port: to listen on.
         key_env: environment variable that holds the key clients must bear; None for no key.
         hosts: further names that requests may be addressed to.
@@ -56,6 +57,7 @@ class Wanted:
 
     run: Path
     candidate: str | None = None
+    runtime: str = TRAINED
     host: str = "127.0.0.1"
     port: int = 8000
     key_env: str | None = None
@@ -148,8 +150,9 @@ def _worker(
 ) -> Worker:
     """Return the thread for a candidate; the second's has no meters and the lowest priority."""
     first = meters is not None
+    runtime = wanted.runtime if first else TRAINED
     return Worker(
-        partial(loaded, wanted.run, candidate, progress),
+        partial(loaded, wanted.run, candidate, runtime, progress),
         name="model" if first else "shadow",
         most_waiting=wanted.limits.waiting if first else WAITING,
         together=wanted.limits.together,
