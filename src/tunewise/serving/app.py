@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Sequence
 from importlib import resources
 from typing import Any
 
@@ -55,7 +56,7 @@ def application(service: Service) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _internal)
-    _describe(app)
+    _describe(app, service.card.names)
     return app
 
 
@@ -108,8 +109,8 @@ def _hash(html: str, tag: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
 
 
-def _describe(app: FastAPI) -> None:
-    """Let the schema tell of our own refusals instead of FastAPI's 422, which is never sent."""
+def _describe(app: FastAPI, names: Sequence[str]) -> None:
+    """Let the schema tell of our refusals instead of FastAPI's 422, and of what a model's named."""
     made = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -120,6 +121,11 @@ def _describe(app: FastAPI) -> None:
                     operation["responses"].pop("422", None)
             for name in ("HTTPValidationError", "ValidationError"):
                 schema["components"]["schemas"].pop(name, None)
+            for kind in BODIES.values():
+                model = schema["components"]["schemas"][kind.__name__]["properties"]["model"]
+                for named in (model, *model.get("anyOf", ())):
+                    if named.get("type") == "string":
+                        named["enum"] = list(names)
             app.openapi_schema = schema
         return app.openapi_schema
 

@@ -110,7 +110,7 @@ def invalid(errors: Sequence[Mapping[str, Any]], fields: Mapping[str, Sequence[s
     if error["type"] == "missing":
         what = f"the field '{param}' is missing" if param else "the body is missing"
         return Refused(400, what, param=param, code="missing_field")
-    said = str(error["msg"])
+    said = str(error["msg"]).removeprefix("Value error, ")
     return Refused(
         400,
         f"{param or 'the body'}: {said[:1].lower()}{said[1:]}",

@@ -8,14 +8,24 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from tunewise.serving.limits import CHARACTERS, TEXTS, TURNS
 
-Text = Annotated[str, Field(max_length=CHARACTERS)]
+
+def _not_asked(value: bool) -> bool:
+    """Refuse true; a Literal wouldn't do, since to Python 0 is False as well."""
+    if value:
+        raise ValueError("can't be had")
+    return value
+
+
+# That a text has more than white space is checked where it is read, to be told in plain words.
+Text = Annotated[str, Field(max_length=CHARACTERS, json_schema_extra={"pattern": r"\S"})]
 Texts = Annotated[list[Text], Field(min_length=1, max_length=TEXTS)]
 Tokens = Annotated[int, Field(ge=1, le=1_000_000)]
 Zero = Annotated[float, Field(ge=0, le=0, allow_inf_nan=False)]
+No = Annotated[bool, AfterValidator(_not_asked), Field(json_schema_extra={"const": False})]
 Stop = Annotated[str, Field(min_length=1, max_length=200)]
 ModelName = Annotated[str, Field(max_length=200, description="The candidate's name or the task's.")]
 
@@ -45,7 +55,7 @@ class StreamOptions(Body):
     """What a stream holds beside the answer."""
 
     include_usage: bool = False
-    include_obfuscation: Literal[False] | None = None
+    include_obfuscation: No | None = None
 
 
 class PlainText(Body):
@@ -79,9 +89,9 @@ class ChatBody(Answer):
 
     messages: Annotated[list[Turn], Field(min_length=1, max_length=TURNS)]
     max_completion_tokens: Tokens | None = None
-    logprobs: Literal[False] | None = None
+    logprobs: No | None = None
     response_format: PlainText | None = None
-    store: Literal[False] | None = None
+    store: No | None = None
     metadata: dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]] | (
         None
     ) = None
@@ -91,7 +101,7 @@ class CompletionBody(Answer):
     """POST /v1/completions."""
 
     prompt: Text | Texts
-    echo: Literal[False] | None = None
+    echo: No | None = None
     best_of: Annotated[int, Field(ge=1, le=1)] | None = None
     logprobs: None = None
     suffix: None = None

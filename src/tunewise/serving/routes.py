@@ -47,7 +47,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
         504: "The answer took too long.",
     }.items()
 }
-STREAM = {"text/event-stream": {"schema": {"type": "string"}}}
+STREAM: dict[str, Any] = {"text/event-stream": {}}
 
 
 def routes(service: Service) -> APIRouter:
