@@ -31,7 +31,7 @@ def made(home: Path, kind: str, rows: list[Example], **more: Any) -> Made:
     labels = LABELS if kind == "classification" else ()
     setup = Setup(labels, 0, home, "First letter?", kind="lora", task_kind=kind)  # type: ignore[arg-type]
     given = {
-        "model": "tiny", "num_train_epochs": 3, "learning_rate": 1e-2, "bf16": False,
+        "model": "tiny", "num_train_epochs": 2, "learning_rate": 1e-2, "bf16": False,
         "train_batch_size": 8, "max_new_tokens": 6 if kind == "generation" else None,
     }  # fmt: skip
     settings = LoraCandidateSettings.model_validate(given | more)

@@ -20,7 +20,7 @@ def labelling(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """A tiny Llama that sorts words by their first letter."""
     home = tmp_path_factory.mktemp("labelling")
     tiny_chat_folder("llama", home / "tiny")
-    rows = [replace(row, target=row.input[0]) for row in reversing(56)]
+    rows = [replace(row, target=row.input[0]) for row in reversing(32)]
     return made(home, "classification", rows)
 
 
@@ -29,4 +29,4 @@ def writing(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """A tiny Llama that writes."""
     home = tmp_path_factory.mktemp("writing")
     tiny_chat_folder("llama", home / "tiny")
-    return made(home, "generation", reversing(56))
+    return made(home, "generation", reversing(32))

@@ -19,7 +19,7 @@ from tunewise.models.loading import load_causal
 from tunewise.progress import Progress
 from tunewise.shipping.formats.weights import tuned_weights
 from tunewise.shipping.proof.adapter_files import compared_adapters
-from tunewise.shipping.proof.gguf_weights import gguf_pairs
+from tunewise.shipping.proof.gguf_weights import GgufTensors
 from tunewise.shipping.proof.language import proved
 from tunewise.shipping.proof.records import Bars, Proof
 from tunewise.shipping.proof.weights import EXACT, ROUNDINGS, Compared, compared, from_safetensors
@@ -129,17 +129,31 @@ def _weights(form: str, kind: str, subject: Subject, folder: Path, model: str) -
     if form == "merged":
         files = sorted(str(file) for file in folder.glob("*.safetensors"))
         pairs = (
-            (name, found, trained[name].to(torch.bfloat16).float())
+            (name, found, _rounded(name, trained[name]))
             for name, found in from_safetensors(files)
             if name in trained
         )
-        return compared(pairs, EXACT, _base(subject))
-    found = gguf_pairs(folder / model, trained, whole.config.get_text_config())
-    return None if found is None else compared(found, ROUNDINGS[kind], _base(subject))
+        return compared(pairs, EXACT, _base(subject, _rounded))
+    inside = GgufTensors(folder / model, whole.config.get_text_config())
+    if not inside.known:
+        return None
+    return compared(inside.pairs(trained), ROUNDINGS[kind], _base(subject, inside.as_converted))
 
 
-def _base(subject: Subject) -> Callable[[], dict[str, Tensor]] | None:
-    """Return what gives the base model's tensors; None where all weights were tuned."""
+def _rounded(_: str, tensor: Tensor) -> Tensor:
+    """Return a tensor as a merged folder has it."""
+    return tensor.to(torch.bfloat16).float()
+
+
+def _base(
+    subject: Subject, exported: Callable[[str, Tensor], Tensor]
+) -> Callable[[], dict[str, Tensor]] | None:
+    """Return what gives the base model's tensors; None where all weights were tuned.
+
+    Args:
+        subject: what was exported.
+        exported: does to a tensor what the format does.
+    """
     training = subject.about["training"]
     if training["method"] == "full":
         return None
@@ -152,7 +166,6 @@ def _base(subject: Subject) -> Callable[[], dict[str, Tensor]] | None:
             model: Any = dequantised(base, read_in, device(), str(place))
         else:
             model = load_causal(base, torch.float32)
-        found: dict[str, Tensor] = model.state_dict()
-        return found
+        return {name: exported(name, value) for name, value in model.state_dict().items()}
 
     return tensors

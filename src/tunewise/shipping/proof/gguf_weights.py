@@ -18,60 +18,55 @@ KNOWN = ("llama", "qwen2", "qwen3", "gemma2", "gemma3")  # whose converters' cha
 PERMUTED = ("attn_q.weight", "attn_k.weight")
 
 
-def gguf_pairs(
-    file: Path, trained: dict[str, Tensor], config: Any
-) -> Iterator[tuple[str, Tensor, Tensor]] | None:
-    """Give name, exported and trained tensor for each in the file; None for other architectures.
+class GgufTensors:
+    """A GGUF file's tensors.
 
     Args:
         file: the GGUF file.
-        trained: tensors by their names in transformers.
         config: of the model.
+
+    Attributes:
+        known: whether what the converter does to this architecture's tensors is known here.
     """
-    from gguf import GGUFReader
 
-    reader = GGUFReader(str(file))
-    field = reader.get_field("general.architecture")
-    architecture = str(field.contents()) if field else ""
-    if architecture not in KNOWN:
-        return None
-    return _pairs(reader, architecture, trained, config)
+    def __init__(self, file: Path, config: Any) -> None:
+        from gguf import MODEL_ARCH, MODEL_ARCH_NAMES, GGUFReader, get_tensor_name_map
 
+        reader = GGUFReader(str(file))
+        field = reader.get_field("general.architecture")
+        self.architecture = str(field.contents()) if field else ""
+        self.known = self.architecture in KNOWN
+        self._config = config
+        self._inside = {tensor.name: tensor for tensor in reader.tensors}
+        kinds = [arch for arch in MODEL_ARCH if MODEL_ARCH_NAMES[arch] == self.architecture]
+        self._names = get_tensor_name_map(kinds[0], config.num_hidden_layers) if kinds else None
 
-def _pairs(
-    reader: Any, architecture: str, trained: dict[str, Tensor], config: Any
-) -> Iterator[tuple[str, Tensor, Tensor]]:
-    from gguf import MODEL_ARCH, MODEL_ARCH_NAMES, get_tensor_name_map
-    from gguf.quants import dequantize
+    def pairs(self, trained: dict[str, Tensor]) -> Iterator[tuple[str, Tensor, Tensor]]:
+        """Give name, exported and trained tensor of each that the file has."""
+        from gguf.quants import dequantize
 
-    kind = next(arch for arch in MODEL_ARCH if MODEL_ARCH_NAMES[arch] == architecture)
-    names = get_tensor_name_map(kind, config.num_hidden_layers)
-    inside = {tensor.name: tensor for tensor in reader.tensors}
-    for name, wanted in trained.items():
-        found = names.get_name(name, try_suffixes=(".weight", ".bias"))
-        if found is None or found not in inside:
-            continue  # such as a head that is tied to the embeddings
-        tensor = inside[found]
-        values = torch.from_numpy(dequantize(tensor.data, tensor.tensor_type).copy()).float()
-        yield (
-            name,
-            values.reshape(_shape(tensor)),
-            _as_converted(found, wanted, architecture, config),
-        )
+        for name, wanted in trained.items():
+            found = self._inside.get(self._name(name))
+            if found is not None:  # else a head that is tied to the embeddings
+                values = torch.from_numpy(dequantize(found.data, found.tensor_type).copy())
+                shape = tuple(int(size) for size in reversed(found.shape))
+                yield name, values.float().reshape(shape), self.as_converted(name, wanted)
 
+    def as_converted(self, name: str, tensor: Tensor) -> Tensor:
+        """Return a tensor of transformers as the converter writes it."""
+        tensor, inside, config = tensor.float(), self._name(name), self._config
+        if self.architecture == "llama" and inside.endswith(PERMUTED):
+            of_keys = inside.endswith("attn_k.weight")
+            heads = config.num_key_value_heads if of_keys else config.num_attention_heads
+            rows, columns = tensor.shape
+            halves = tensor.view(heads, 2, rows // heads // 2, columns)
+            return halves.transpose(1, 2).reshape(rows, columns)
+        if self.architecture.startswith("gemma") and inside.endswith("norm.weight"):
+            return tensor + 1
+        return tensor
 
-def _shape(tensor: Any) -> tuple[int, ...]:
-    return tuple(int(size) for size in reversed(tensor.shape))
-
-
-def _as_converted(name: str, wanted: Tensor, architecture: str, config: Any) -> Tensor:
-    """Return a trained tensor as the converter writes it."""
-    wanted = wanted.float()
-    if architecture == "llama" and name.endswith(PERMUTED):
-        of_keys = name.endswith("attn_k.weight")
-        heads = config.num_key_value_heads if of_keys else config.num_attention_heads
-        rows, columns = wanted.shape
-        return wanted.view(heads, 2, rows // heads // 2, columns).transpose(1, 2).reshape(rows, -1)
-    if architecture.startswith("gemma") and name.endswith("norm.weight"):
-        return wanted + 1
-    return wanted
+    def _name(self, name: str) -> str:
+        """Return llama.cpp's name of a tensor; empty where it has none."""
+        if self._names is None:
+            return ""
+        return self._names.get_name(name, try_suffixes=(".weight", ".bias")) or ""
