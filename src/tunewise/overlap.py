@@ -1,9 +1,11 @@
 """How alike a written answer and the right one are, between 0 and 1.
 
 ROUGE-L is the F measure of the longest common subsequence of stemmed words (Lin 2004, ACL workshop
-Text Summarization Branches Out; the package rouge-score). Token F1 and exact match are those of
-SQuAD (Rajpurkar et al. 2016, arXiv 1606.05250): case, punctuation and articles don't count. Knows
-nothing of rows or candidates.
+Text Summarization Branches Out; the package rouge-score). chrF (Popović 2015, WMT, 392-395)
+compares character n-grams, BLEU (Papineni et al. 2002, ACL, 311-318) word n-grams, of one sentence
+with the orders it has; both by sacrebleu (Post 2018, arXiv 1804.08771). Token F1 and exact match
+are those of SQuAD (Rajpurkar et al. 2016, arXiv 1606.05250): case, punctuation and articles don't
+count. Knows nothing of rows or candidates.
 """
 
 from __future__ import annotations
@@ -37,6 +39,16 @@ def exact_match(target: str, answer: str) -> float:
     return float(normal(target) == normal(answer))
 
 
+def chrf(target: str, answer: str) -> float:
+    """Return the F measure of shared character n-grams of 1 to 6, recall counting twice."""
+    return min(1.0, float(_chrf().sentence_score(answer, [target]).score) / 100)
+
+
+def bleu(target: str, answer: str) -> float:
+    """Return the sentence's BLEU, of the orders of n-grams that it has."""
+    return min(1.0, float(_bleu().sentence_score(answer, [target]).score) / 100)
+
+
 def normal(text: str) -> str:
     """Return a text without case, punctuation, articles and superfluous spaces."""
     bare = text.lower().translate(_PUNCTUATION)
@@ -50,4 +62,24 @@ def _scorer() -> Any:
     return RougeScorer(["rougeL"], use_stemmer=True)
 
 
-MEASURES = {"rouge_l": rouge_l, "token_f1": token_f1, "exact_match": exact_match}
+@functools.cache
+def _chrf() -> Any:
+    from sacrebleu.metrics import CHRF
+
+    return CHRF()
+
+
+@functools.cache
+def _bleu() -> Any:
+    from sacrebleu.metrics import BLEU
+
+    return BLEU(effective_order=True)
+
+
+MEASURES = {
+    "rouge_l": rouge_l,
+    "token_f1": token_f1,
+    "exact_match": exact_match,
+    "chrf": chrf,
+    "bleu": bleu,
+}

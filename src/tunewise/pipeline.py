@@ -45,7 +45,7 @@ from tunewise.version import __version__
 from tunewise.workspace.folder import CandidateFolder, RunFolder, held, made
 from tunewise.workspace.stages import record_of, run_stage
 
-VERDICT_VERSION = 1  # each rises when its stage would leave something else for the same inputs
+VERDICT_VERSION = 2  # each rises when its stage would leave something else for the same inputs
 REPORT_VERSION = 2
 
 
@@ -159,6 +159,8 @@ def _verdict(work: Work, entries: dict[str, Entry]) -> None:
             "timings": timings,
             "targets": [row.target for row in work.rows("test")],
             "decide": work.task.decide,
+            "checks": work.task.checks,
+            "similarity": work.task.encoder_of_similarity,
             "seed": work.task.seed,
             "looks": looks,
         },
@@ -187,6 +189,7 @@ def _decided(work: Work, files: dict[str, CandidateFolder], looks: int) -> list[
         settings=work.task.decide,
         looks=looks,
         seed=work.task.seed,
+        asked=work.asked,
     )
     write_json(work.folder.verdict, verdict)
     return [work.folder.verdict]

@@ -212,17 +212,65 @@ class ConfusedPair:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckFigures:
+    """How many of `rows` answers pass a check that the user declared."""
+
+    check: str
+    passed: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReliabilityBin:
+    """Answers given with a probability from `low` to `high`: the mean of these, and the truth."""
+
+    low: float
+    high: float
+    rows: int
+    claimed: float
+    accuracy: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class RejectPoint:
+    """Accuracy where only answers at least as sure as `threshold` are given."""
+
+    coverage: float
+    threshold: float
+    accuracy: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How far a candidate's probabilities can be believed.
+
+    Attributes:
+        ece: expected calibration error, the mean gap of claimed probability and accuracy.
+        ece_by_chance: what it would be with perfect probabilities on as many rows.
+    """
+
+    ece: float
+    ece_by_chance: float
+    bins: tuple[ReliabilityBin, ...]
+    reject: tuple[RejectPoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Scorecard:
     """How one candidate did on one side of the split.
 
     Attributes:
         metrics: 'accuracy' and 'macro_f1', or those of written answers, each with its interval.
         part: how `rows` were chosen when they aren't all there are, else None.
-        latency_p50, latency_p95: seconds per single request.
+        latency_p50, latency_p95, latency_p99: seconds per single request.
         rows_per_second: when answered in batches.
         tokens_per_request: mean of tokens read and written.
+        tokens_in, tokens_out: means of tokens read, and of tokens written.
         fit_seconds: wall time spent fitting.
         cost_per_1000: US dollars per 1,000 requests; None where no price is known.
+        calibration: of its probabilities; None where it has none.
+        checks: that the user declared; the metric 'checks' is the share that passes all of them.
+        reading_grade: median over the answers; None for labels.
     """
 
     candidate: str
@@ -240,6 +288,12 @@ class Scorecard:
     tokens_per_request: float | None = None
     fit_seconds: float | None = None
     cost_per_1000: float | None = None
+    latency_p99: float | None = None
+    tokens_in: float | None = None
+    tokens_out: float | None = None
+    calibration: Calibration | None = None
+    checks: tuple[CheckFigures, ...] = ()
+    reading_grade: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,9 @@ from pathlib import Path
 from tunewise.candidates import FAMILIES, Candidate, Fitted, Outward, Setup, candidate
 from tunewise.data.shapes.turns import last_answer
 from tunewise.evaluation.score import scorecard
+from tunewise.evaluation.texts import Asked
 from tunewise.files import file_sha256, plain, read_record, read_records, write_json, write_jsonl
+from tunewise.models.resolve import resolve
 from tunewise.progress import Progress, Silent, clock, showing
 from tunewise.records import Dataset, Example, Finding, Prediction, Split, Splits, Timing
 from tunewise.task.settings import Entry, Task
@@ -27,7 +29,7 @@ from tunewise.workspace.stages import record_of, run_stage
 
 FIT_VERSION = 1  # each rises when its stage would leave something else for the same inputs
 ANSWERS_VERSION = 2
-SCORES_VERSION = 1
+SCORES_VERSION = 2
 
 TIMED_REQUESTS = 40  # single requests timed for p50 and p95
 TIMED_SECONDS = 20.0  # no more of them after this long
@@ -51,6 +53,15 @@ class Work:
     def by_id(self) -> dict[str, Example]:
         """All examples by their ids."""
         return {example.id: example for example in self.dataset.examples}
+
+    @cached_property
+    def asked(self) -> Asked:
+        """What written answers are judged by besides their likeness to the right ones."""
+        encoder = self.task.encoder_of_similarity
+        if encoder is None:
+            return Asked(tuple(self.task.checks))
+        found = resolve(encoder, self.progress, task_folder=self.task_folder)
+        return Asked(tuple(self.task.checks), str(found.path))
 
     def rows(self, side: Split) -> list[Example]:
         """Return the examples on one side of the split."""
@@ -160,6 +171,9 @@ class Trial:
                 "timing": file_sha256(files.timing(side)),
                 "targets": [row.target for row in rows],
                 "part": part,
+                "groups": [row.group for row in rows],
+                "checks": work.task.checks,
+                "similarity": work.task.encoder_of_similarity,
             },
             work=lambda: self._score_files(side, rows, part, fit.seconds),
         )
@@ -198,6 +212,7 @@ class Trial:
             timing=timing,
             part=part,
             fit_seconds=fit_seconds,
+            asked=self.work.asked,
         )
         write_json(self.files.scorecard(side), card)
         return [self.files.scorecard(side)]

@@ -69,7 +69,7 @@ def test_a_scorecard_of_written_answers_has_their_metrics_and_no_labels() -> Non
         candidate="prompt", kind="prompt", family="prompt", split="test", examples=rows(40),
         predictions=answers(40, 20), labels=(), timing=None, part=None, fit_seconds=None,
     )  # fmt: skip
-    assert set(card.metrics) == {"rouge_l", "token_f1", "exact_match"}
+    assert set(card.metrics) == {"rouge_l", "token_f1", "exact_match", "chrf", "bleu"}
     assert card.metrics["rouge_l"].value == pytest.approx(row_mean(40, 20))
     assert (card.labels, card.confused, card.rows) == ((), (), 40)
 
@@ -97,3 +97,26 @@ def test_the_better_writer_is_found_and_turning_the_pair_round_turns_the_sign() 
     assert same.difference.value == 0
     assert same.p_value == 1
     assert same.difference.low < 0 < same.difference.high
+
+
+def test_chrf_and_bleu_are_sacrebleus() -> None:
+    import sacrebleu
+
+    one, other = "We share your data with nobody.", "We share data with others, not with nobody."
+    chrf, bleu = (MEASURES[metric](one, other) for metric in ("chrf", "bleu"))
+    assert chrf == pytest.approx(sacrebleu.sentence_chrf(other, [one]).score / 100, abs=1e-6)
+    assert bleu == pytest.approx(sacrebleu.sentence_bleu(other, [one]).score / 100, abs=1e-6)
+
+
+def test_similarity_knows_meaning_where_no_word_is_shared() -> None:
+    from tunewise.evaluation.texts import Asked
+    from tunewise.models.resolve import resolve
+    from tunewise.progress import Silent
+
+    asked = Asked(encoder=str(resolve("minilm-l6", Silent()).path))
+    targets = ["The firm may sell your details.", "The firm may sell your details."]
+    said = ["A company is allowed to trade personal information.", "Cats like warm milk."]
+    near, far = row_scores("similarity", targets, said, asked)
+    assert near > 0.4 > 0.2 > far
+    assert row_scores("similarity", targets, targets, asked) == pytest.approx([1, 1], abs=1e-5)
+    assert {*asked.metrics} == {*MEASURES, "similarity"}

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from tunewise.decision.finalists import Final
 from tunewise.decision.rules import Outcome, Pair, Relation
 from tunewise.decision.words import counted, percent, percent_range, points, points_range
+from tunewise.evaluation.texts import PLAIN, Asked
 from tunewise.records import Comparison, Example, Family, Prediction, Scorecard
 from tunewise.task.settings import DecideSettings
 
@@ -19,6 +20,10 @@ SCORES = {
     "rouge_l": "ROUGE-L",
     "token_f1": "token F1",
     "exact_match": "exact match",
+    "chrf": "chrF",
+    "bleu": "BLEU",
+    "similarity": "similarity",
+    "checks": "checks passed",
 }  # metrics that aren't the share of rows answered correctly
 
 
@@ -39,6 +44,7 @@ class Case:
         winner: the candidate to use, if any.
         more_rows: further test rows that would settle what is open.
         looks: how often the test rows have been looked at.
+        asked: what written answers are judged by besides.
     """
 
     validation: Mapping[str, Scorecard]
@@ -54,6 +60,7 @@ class Case:
     winner: str | None
     more_rows: int | None
     looks: int
+    asked: Asked = PLAIN
 
     @property
     def floor(self) -> str | None:

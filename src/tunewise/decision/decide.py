@@ -18,6 +18,7 @@ from tunewise.decision.sentence import sentence
 from tunewise.decision.words import rounded_up
 from tunewise.evaluation.compare import compared, holm
 from tunewise.evaluation.power import ALPHA
+from tunewise.evaluation.texts import PLAIN, Asked
 from tunewise.records import Comparison, Decision, Example, Prediction, Scorecard, Verdict
 from tunewise.task.settings import DecideSettings
 
@@ -34,6 +35,7 @@ def decided(
     settings: DecideSettings,
     looks: int,
     seed: int,
+    asked: Asked = PLAIN,
 ) -> Verdict:
     """Return what to do: tune, prompt, keep what you have, or that the evidence isn't enough.
 
@@ -48,6 +50,7 @@ def decided(
         settings: the metric, the gain and the latency asked for.
         looks: how often the test rows have been looked at, this time included.
         seed: of resampling.
+        asked: checks and encoder, for metrics of written answers that need them.
 
     Raises:
         DataError: what is given doesn't fit together.
@@ -55,7 +58,13 @@ def decided(
     chosen = final(validation, test, settings)
     order = list(chosen.finalists.values())
     comparisons = _comparisons(
-        order, answers, examples=examples, labels=labels, metric=settings.metric, seed=seed
+        order,
+        answers,
+        examples=examples,
+        labels=labels,
+        metric=settings.metric,
+        seed=seed,
+        asked=asked,
     )
     floor = chosen.finalists.get("floor")
     relations = {
@@ -77,6 +86,7 @@ def decided(
         winner=_winner(led, chosen, relations),
         more_rows=_more_rows(led, comparisons, settings.minimum_gain),
         looks=looks,
+        asked=asked,
     )
     return Verdict(
         decision=_decision(case),
@@ -99,6 +109,7 @@ def _comparisons(
     labels: Sequence[str],
     metric: str,
     seed: int,
+    asked: Asked,
 ) -> dict[Pair, Comparison]:
     """Return all finalists compared in pairs, the more laborious as the challenger."""
     pairs = list(combinations(order, 2))
@@ -112,6 +123,7 @@ def _comparisons(
             labels=labels,
             metric=metric,
             seed=seed,
+            asked=asked,
         )
         for simpler, other in pairs
     ]

@@ -187,6 +187,7 @@ def _lighter(case: Case, seed: int) -> Iterator[str]:
         labels=case.labels,
         metric=case.settings.metric,
         seed=seed,
+        asked=case.asked,
     )
     lead = found.difference.value
     if lead < -case.settings.minimum_gain:

@@ -21,7 +21,7 @@ from tunewise.evaluation.differences import (
     mean_difference,
 )
 from tunewise.evaluation.groups import group_numbers
-from tunewise.evaluation.texts import row_scores
+from tunewise.evaluation.texts import PLAIN, Asked, row_scores
 from tunewise.records import Comparison, Example, Prediction
 from tunewise.task.settings import LABEL_METRICS, TEXT_METRICS
 
@@ -38,6 +38,7 @@ def compared(
     labels: Sequence[str],
     metric: str,
     seed: int,
+    asked: Asked = PLAIN,
 ) -> Comparison:
     """Return challenger minus incumbent on the rows that both have answered.
 
@@ -52,6 +53,7 @@ def compared(
         labels: all legal labels.
         metric: 'accuracy' or 'macro_f1'; for written answers one of TEXT_METRICS.
         seed: of the resamples.
+        asked: checks and encoder, for metrics of written answers that need them.
 
     Returns:
         The comparison; `p_adjusted` is `p_value` until `holm` has seen it.
@@ -64,7 +66,7 @@ def compared(
         raise BadInput(f"there is no metric '{metric}'", mend=did_you_mean(metric, METRICS))
     if metric in TEXT_METRICS:
         both = {challenger: challenger_predictions, incumbent: incumbent_predictions}
-        return _texts(both, examples, metric, seed)
+        return _texts(both, examples, metric, seed, asked)
     one = matched(challenger, examples, challenger_predictions, labels, whole=False)
     other = matched(incumbent, examples, incumbent_predictions, labels, whole=False)
     shared, pair = _paired(one, other, examples)
@@ -145,13 +147,14 @@ def _texts(
     examples: Sequence[Example],
     metric: str,
     seed: int,
+    asked: Asked,
 ) -> Comparison:
     """Return the comparison of two candidates' written answers, the challenger's first."""
     challenger, incumbent = predictions
     scores: list[dict[str, float]] = []
     for name in (challenger, incumbent):
         ids, targets, kept = answered_rows(name, examples, predictions[name], (), whole=False)
-        values = row_scores(metric, targets, [p.answer for p in kept])
+        values = row_scores(metric, targets, [p.answer for p in kept], asked)
         scores.append(dict(zip(ids, values.tolist(), strict=True)))
     shared = sorted(scores[0].keys() & scores[1].keys())
     if not shared:

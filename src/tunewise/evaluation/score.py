@@ -14,6 +14,8 @@ import numpy as np
 
 from tunewise.errors import DataError
 from tunewise.evaluation.answers import Answers, Integers, answered_rows, matched
+from tunewise.evaluation.calibration import calibration, sureness
+from tunewise.evaluation.checks import check_figures, reading_grade
 from tunewise.evaluation.f1 import Cells, MacroF1, cells, smoothed
 from tunewise.evaluation.groups import group_numbers
 from tunewise.evaluation.mean import grouped_share, mean_interval
@@ -24,7 +26,7 @@ from tunewise.evaluation.resampling import (
     bundled,
     expanded,
 )
-from tunewise.evaluation.texts import row_scores
+from tunewise.evaluation.texts import PLAIN, Asked, row_scores
 from tunewise.records import (
     ConfusedPair,
     Example,
@@ -36,7 +38,6 @@ from tunewise.records import (
     Split,
     Timing,
 )
-from tunewise.task.settings import TEXT_METRICS
 
 PAIRS_KEPT = 100  # confused pairs on a scorecard; answers that are no label are kept besides
 IDS_KEPT = 5  # rows named for each pair
@@ -55,6 +56,7 @@ def scorecard(
     timing: Timing | None,
     part: str | None,
     fit_seconds: float | None,
+    asked: Asked = PLAIN,
 ) -> Scorecard:
     """Return how one candidate did on the given rows.
 
@@ -73,6 +75,7 @@ def scorecard(
         timing: how long answering took; None if not measured.
         part: how the rows were chosen when they aren't all of the side's.
         fit_seconds: wall time of fitting; None if not measured.
+        asked: what written answers are judged by besides.
 
     Raises:
         DataError: rows, predictions or times that can't be or don't fit together.
@@ -86,13 +89,18 @@ def scorecard(
             "macro_f1": macro_f1_interval(answers, groups=groups),
         }
         by_label, confused = label_figures(answers), confused_pairs(answers)
+        sure = sureness(kept)
+        believed = None if sure is None else calibration(answers.right, sure)
+        checks, grade = (), None
     else:
         ids, targets, kept = answered_rows(candidate, examples, predictions, labels)
         given, by_label, confused = len(kept), (), ()
         said = [prediction.answer for prediction in kept]
-        metrics = text_intervals(targets, said, group_numbers(examples, ids))
+        metrics = text_intervals(targets, said, group_numbers(examples, ids), asked)
+        believed, checks = None, check_figures(asked.checks, said)
+        grade = float(np.median([reading_grade(text) for text in said]))
     latencies = _times(candidate, timing)
-    p50, p95 = np.percentile(latencies, [50, 95]) if latencies else (None, None)
+    p50, p95, p99 = np.percentile(latencies, [50, 95, 99]) if latencies else (None, None, None)
     batched = timing is not None and timing.rows > 0 and timing.seconds > 0
     return Scorecard(
         candidate=candidate,
@@ -106,10 +114,16 @@ def scorecard(
         part=part,
         latency_p50=None if p50 is None else float(p50),
         latency_p95=None if p95 is None else float(p95),
+        latency_p99=None if p99 is None else float(p99),
         rows_per_second=timing.rows / timing.seconds if timing is not None and batched else None,
         tokens_per_request=_tokens_per_request(kept),
         fit_seconds=fit_seconds,
         cost_per_1000=_cost_per_1000(kept),
+        tokens_in=_mean([p.prompt_tokens for p in kept]),
+        tokens_out=_mean([p.completion_tokens for p in kept]),
+        calibration=believed,
+        checks=checks,
+        reading_grade=grade,
     )
 
 
@@ -156,10 +170,13 @@ def _cell_of(answers: Answers, of: Cells) -> Integers:
 
 
 def text_intervals(
-    targets: Sequence[str], answers: Sequence[str], groups: Integers | None = None
+    targets: Sequence[str],
+    answers: Sequence[str],
+    groups: Integers | None = None,
+    asked: Asked = PLAIN,
 ) -> dict[str, Interval]:
     """Return each metric of written answers, with its interval."""
-    return {m: mean_interval(row_scores(m, targets, answers), groups) for m in TEXT_METRICS}
+    return {m: mean_interval(row_scores(m, targets, answers, asked), groups) for m in asked.metrics}
 
 
 def label_figures(answers: Answers) -> tuple[LabelFigures, ...]:
@@ -224,6 +241,12 @@ def _tokens_per_request(predictions: Sequence[Prediction]) -> float | None:
         if p.prompt_tokens is not None or p.completion_tokens is not None
     ]
     return float(np.mean(known)) if len(known) == len(predictions) else None
+
+
+def _mean(counts: Sequence[int | None]) -> float | None:
+    """Return the mean of tokens; None unless every prediction knows them."""
+    known = [count for count in counts if count is not None]
+    return float(np.mean(known)) if known and len(known) == len(counts) else None
 
 
 def _cost_per_1000(predictions: Sequence[Prediction]) -> float | None:

@@ -3,21 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from tunewise.evaluation.answers import Floats
+from tunewise.evaluation.checks import passed
+from tunewise.evaluation.similarity import similarities
 from tunewise.overlap import MEASURES
+from tunewise.task.settings import CheckSettings
 
 
-def row_scores(metric: str, targets: Sequence[str], answers: Sequence[str]) -> Floats:
+@dataclass(frozen=True)
+class Asked:
+    """What written answers are judged by beside their likeness to the right ones.
+
+    Attributes:
+        checks: that the user declared.
+        encoder: folder of the model whose embeddings tell how near two texts are in meaning; None
+            for no such metric.
+    """
+
+    checks: tuple[CheckSettings, ...] = ()
+    encoder: str | None = None
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """All metrics of written answers that can be computed."""
+        more = (["similarity"] if self.encoder else []) + (["checks"] if self.checks else [])
+        return (*MEASURES, *more)
+
+
+PLAIN = Asked()  # no checks, no encoder
+
+
+def row_scores(
+    metric: str, targets: Sequence[str], answers: Sequence[str], asked: Asked = PLAIN
+) -> Floats:
     """Return a score between 0 and 1 for each row, [rows].
 
     Args:
-        metric: of task.settings.TEXT_METRICS.
+        metric: of `asked.metrics`.
         targets: what is right.
         answers: what was written, in the same order.
+        asked: checks and encoder; 1 in the metric 'checks' is an answer that passes all of them.
     """
+    if metric == "checks":
+        return passed(asked.checks, answers).all(axis=1).astype(np.float64)
+    if metric == "similarity":
+        assert asked.encoder is not None, "the task names an encoder where it asks for the metric"
+        return similarities(asked.encoder, targets, answers)
     measure = MEASURES[metric]
     pairs = zip(targets, answers, strict=True)
     return np.array([measure(target, answer) for target, answer in pairs], dtype=np.float64)

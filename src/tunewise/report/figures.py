@@ -16,6 +16,10 @@ METRICS = {
     "rouge_l": "ROUGE-L",
     "token_f1": "Token F1",
     "exact_match": "Exact",
+    "chrf": "chrF",
+    "bleu": "BLEU",
+    "similarity": "Similarity",
+    "checks": "Checks passed",
 }
 
 

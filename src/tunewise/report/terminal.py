@@ -26,6 +26,7 @@ from tunewise.workspace.folder import RunFolder
 NARROWEST_TABLE = 76
 WIDEST_NAME = 30
 WIDEST_PROSE = 92
+MOST_OTHERS = 2  # metrics beside the verdict's; the report has all
 WIDTH_FOR_FIT = 94  # from here on there is room for the time to fit
 
 
@@ -68,7 +69,8 @@ def verdict_table(scorecards: Mapping[str, Scorecard], verdict: Verdict, width: 
         width: columns there are, at least 76.
     """
     metric = verdict.metric
-    others = sorted({m for card in scorecards.values() for m in card.metrics} - {metric})
+    known = {m for card in scorecards.values() for m in card.metrics} - {metric}
+    others = sorted(known, key=[*figures.METRICS].index)[:MOST_OTHERS]
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     titles = ["", *map(figures.metric_name, (metric, *others)), "p50", "Rows"]
     wide = width >= WIDTH_FOR_FIT

@@ -440,7 +440,7 @@ CandidateEntry = Annotated[
 
 
 LabelMetric = Literal["accuracy", "macro_f1"]
-TextMetric = Literal["rouge_l", "token_f1", "exact_match"]
+TextMetric = Literal["rouge_l", "token_f1", "exact_match", "chrf", "bleu", "similarity", "checks"]
 Metric = LabelMetric | TextMetric
 LABEL_METRICS: tuple[str, ...] = get_args(LabelMetric)
 TEXT_METRICS: tuple[str, ...] = get_args(TextMetric)
@@ -461,6 +461,71 @@ class DecideSettings(Strict):
     max_latency_ms: Annotated[float, Field(gt=0)] | None = Field(
         None, description="Slowest p95 of a single request on this machine that is acceptable."
     )
+
+
+class CheckSettings(Strict):
+    """Something that every written answer must hold to; exactly one of these."""
+
+    name: str | None = Field(None, description="What it is called in the report.")
+    json_schema: dict[str, Any] | None = Field(
+        None, description="The answer is JSON that this schema allows."
+    )
+    regex: str | None = Field(None, min_length=1, description="This is found in the answer.")
+    must_contain: list[str] | None = Field(
+        None, min_length=1, description="All of these stand in the answer; case doesn't count."
+    )
+    must_not_contain: list[str] | None = Field(
+        None, min_length=1, description="None of these stands in it; case doesn't count."
+    )
+    most_words: PositiveInt | None = Field(None, description="It has no more words than this.")
+    fewest_words: PositiveInt | None = Field(None, description="It has no fewer words than this.")
+    most_characters: PositiveInt | None = Field(
+        None, description="It has no more characters than this."
+    )
+    reading_grade: float | None = Field(
+        None, description="Reading it takes no more than this school grade (ARI; English)."
+    )
+    language: str | None = Field(
+        None,
+        pattern="^[a-z]{2}$",
+        description="It is in this language, such as en; short answers are accused of nothing.",
+    )
+
+    @model_validator(mode="after")
+    def exactly_one_check(self) -> CheckSettings:
+        """Refuse none or several, a pattern that is none and a schema that is none."""
+        given = [n for n in type(self).model_fields if n != "name" and getattr(self, n) is not None]
+        if len(given) != 1:
+            raise ValueError("give exactly one check in each item")
+        if self.regex is not None:
+            try:
+                re.compile(self.regex)
+            except re.error as error:
+                raise ValueError(f"the regular expression is none ({error})") from error
+        if self.json_schema is not None:
+            from jsonschema.exceptions import SchemaError
+            from jsonschema.validators import validator_for
+
+            try:
+                validator_for(self.json_schema).check_schema(self.json_schema)
+            except SchemaError as error:
+                raise ValueError(f"json_schema is no JSON schema ({error.message})") from error
+        return self
+
+    @property
+    def asked(self) -> tuple[str, Any]:
+        """The one check: its key and value."""
+        fields = (n for n in type(self).model_fields if n != "name")
+        return next((n, getattr(self, n)) for n in fields if getattr(self, n) is not None)
+
+    @property
+    def title(self) -> str:
+        """What it is called: its name, or its key and value in short."""
+        key, value = self.asked
+        if self.name is not None:
+            return self.name
+        words = ", ".join(value) if isinstance(value, list) else str(value)
+        return key if key == "json_schema" else f"{key} {words}"[:80]
 
 
 def _default_candidates(given: dict[str, Any]) -> list[CandidateEntry]:
@@ -510,10 +575,24 @@ class Task(Strict):
         description="What may answer the task. Left out: majority, probe, prompt and encoder; for"
         " written answers majority, prompt and lora.",
     )
+    checks: list[CheckSettings] = Field(
+        default_factory=list,
+        description="What every written answer must hold to; the share that does is reported.",
+    )
+    similarity: str | None = Field(
+        None,
+        description="Encoder whose embeddings say how near in meaning an answer is to the right"
+        " one, such as minilm-l6. Left out: none, unless decide.metric is similarity.",
+    )
     decide: DecideSettings = DecideSettings()
     spending: SpendingSettings = SpendingSettings()
     offline: bool = Field(False, description="Forbid candidates that send rows to an endpoint.")
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+
+    @property
+    def encoder_of_similarity(self) -> str | None:
+        """The encoder of the metric 'similarity'; None where nobody asks for it."""
+        return self.similarity or (DEFAULT_ENCODER if self.decide.metric == "similarity" else None)
 
     @model_validator(mode="before")
     @classmethod
@@ -537,6 +616,13 @@ class Task(Strict):
             )
         if self.offline:
             self._refuse_endpoints()
+        if self.kind == "classification" and (self.checks or self.similarity):
+            raise ValueError(
+                f"{'checks' if self.checks else 'similarity'}: they look at written answers, and"
+                " the task is of kind 'classification'; leave them out"
+            )
+        if self.decide.metric == "checks" and not self.checks:
+            raise ValueError("decide: metric 'checks' needs at least one item in checks")
         if self.kind == "generation":
             for entry in self.candidates:
                 if entry.kind not in WRITERS:
