@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 
 from tunewise.evaluation.power import ALPHA, POWER
 from tunewise.records import Comparison
@@ -103,16 +103,14 @@ def rows_to_settle(comparison: Comparison, gain: float, undecided: int) -> int |
         None where no number of rows would, or none that anyone could collect.
     """
     difference, variance = _observed(comparison)
-    half = float(norm.isf(ALPHA / 2))
-    critical = float(norm.isf(ALPHA / max(undecided, 1) / 2))
+    half = float(ndtri(1 - ALPHA / 2))
+    critical = float(ndtri(1 - ALPHA / max(undecided, 1) / 2))
 
     def settles(rows: int) -> bool:
         error = math.sqrt(variance / rows)
         rejected = critical * error + 1 / rows  # the exact test is later by about one row
         excluded = gain - half * error
-        still_open = norm.cdf((rejected - difference) / error) - norm.cdf(
-            (excluded - difference) / error
-        )
+        still_open = ndtr((rejected - difference) / error) - ndtr((excluded - difference) / error)
         return float(still_open) <= 1 - POWER
 
     low, high = comparison.rows, comparison.rows + MOST_FURTHER_ROWS
@@ -135,5 +133,5 @@ def _observed(comparison: Comparison) -> tuple[float, float]:
         ours, theirs = comparison.only_challenger + 1, comparison.only_incumbent + 1
         rows = comparison.rows + 2
         return (ours - theirs) / rows, (ours + theirs) / rows
-    spread = (difference.high - difference.low) / (2 * float(norm.isf(ALPHA / 2)))
+    spread = (difference.high - difference.low) / (2 * float(ndtri(1 - ALPHA / 2)))
     return difference.value, comparison.rows * spread**2

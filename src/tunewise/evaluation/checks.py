@@ -15,7 +15,6 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from tunewise.audit.languages import are_close, language
 from tunewise.records import CheckFigures
 from tunewise.task.settings import CheckSettings
 
@@ -97,6 +96,8 @@ def _words(text: str) -> int:
 
 
 def _in_language(code: str) -> Rule:
+    from tunewise.audit.languages import are_close, language
+
     def holds(text: str) -> bool:
         told = language(text)
         return told is None or are_close(code, told)  # short texts are accused of nothing

@@ -11,8 +11,7 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.stats import norm
-from statsmodels.stats.contingency_tables import mcnemar
+from scipy.special import bdtr, ndtri
 
 from tunewise.evaluation.answers import Floats, Integers
 from tunewise.evaluation.f1 import Cells, MacroF1, cells, smoothed
@@ -133,7 +132,7 @@ def _sizes(rows: int, groups: Integers | None) -> Integers:
 
 def _right_and_wrong(ours: int, theirs: int, rows: int) -> Found:
     discordance = (ours + theirs) / rows
-    p_value = min(1.0, float(mcnemar([[0, ours], [theirs, 0]], exact=True).pvalue))
+    p_value = min(1.0, 2 * float(bdtr(min(ours, theirs), ours + theirs, 0.5)))
     return Found(
         difference=agreeing(paired_difference(ours, theirs, rows), p_value),
         p_value=p_value,
@@ -159,7 +158,7 @@ def paired_difference(only_first: int, only_second: int, rows: int) -> Interval:
     """
     first, second = (only_first + 1) / (rows + 2), (only_second + 1) / (rows + 2)
     middle = first - second
-    half = float(norm.isf(0.025)) * math.sqrt((first + second - middle**2) / (rows + 2))
+    half = float(ndtri(0.975)) * math.sqrt((first + second - middle**2) / (rows + 2))
     value = (only_first - only_second) / rows
     low, high = min(max(middle - half, -1.0), value), max(min(middle + half, 1.0), value)
     return Interval(value, low, high, "Bonett-Price, paired")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from tunewise.evaluation.answers import Floats, Integers
 from tunewise.records import Example
@@ -76,5 +76,5 @@ def effective_rows(hits: Floats, groups: Integers) -> float:
         return alike
     values = per_group(hits, groups)
     design = float(values.var(ddof=1)) / count / (share * (1 - share) / rows)
-    few = float(student.ppf(LEVEL, rows - 1) / student.ppf(LEVEL, count - 1)) ** 2
+    few = float(stdtrit(rows - 1, LEVEL) / stdtrit(count - 1, LEVEL)) ** 2
     return float(np.clip(rows / max(design, 1e-12) * few, min(alike, rows * few), rows))

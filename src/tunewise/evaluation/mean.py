@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtr, stdtrit
 
 from tunewise.evaluation.answers import Floats, Integers
 from tunewise.evaluation.groups import effective_rows, per_group
@@ -100,14 +100,14 @@ class Skewed:
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """Return the ends of the two-sided interval."""
-        far = float(student.ppf((1 + level) / 2, self.rows - 1)) / math.sqrt(self.rows)
+        far = float(stdtrit(self.rows - 1, (1 + level) / 2)) / math.sqrt(self.rows)
         return self.mean - self.spread * self._back(far), self.mean - self.spread * self._back(-far)
 
     def p_value(self, mean: float = 0.0) -> float:
         """Return how far the values speak against a true mean, two-sided; 0.05 at the ends."""
         t, g = (self.mean - mean) / self.spread, self.skewness
         u = t + g * t**2 / 3 + g**2 * t**3 / 27 + g / (6 * self.rows)
-        return float(2 * student.sf(abs(u) * math.sqrt(self.rows), self.rows - 1))
+        return float(2 * stdtr(self.rows - 1, -abs(u) * math.sqrt(self.rows)))
 
     def _back(self, u: float) -> float:
         """Return the T whose transformation is `u`."""

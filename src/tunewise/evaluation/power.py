@@ -9,8 +9,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.stats import binom, norm
+from scipy.special import ndtri
 
 from tunewise.evaluation.answers import Floats, Integers
 
@@ -35,6 +34,8 @@ def mcnemar_power(rows: int, discordance: float, difference: float, alpha: float
         difference: true difference of the two shares, at most `discordance` either way.
         alpha: two-sided level.
     """
+    from scipy.stats import binom
+
     if discordance <= 0:
         return 0.0
     middle, reach = rows * discordance, 8 * math.sqrt(rows * discordance) + 10
@@ -51,6 +52,8 @@ def mcnemar_power(rows: int, discordance: float, difference: float, alpha: float
 
 def _critical(discordant: Integers, alpha: float) -> Floats:
     """Return the largest smaller count at which the sign test still rejects; -1 for none."""
+    from scipy.stats import binom
+
     near = binom.ppf(alpha / 2, discordant, 0.5)
     critical: Floats = np.where(binom.cdf(near, discordant, 0.5) <= alpha / 2, near, near - 1)
     return critical
@@ -65,6 +68,7 @@ def noticeable_difference(rows: int, discordance: float, alpha: float = ALPHA) -
     Returns:
         A share; None where these rows couldn't reveal any difference (five or fewer).
     """
+    from scipy.optimize import brentq
 
     def excess(difference: float) -> float:
         return mcnemar_power(rows, max(discordance, difference), difference, alpha) - POWER
@@ -104,7 +108,7 @@ def rows_to_notice(discordance: float, difference: float, alpha: float = ALPHA) 
 def connor_rows(discordance: float, difference: float, alpha: float = ALPHA) -> float:
     """Return Connor's approximation of `rows_to_notice`; `difference` isn't nil."""
     spread = math.sqrt(max(discordance - difference**2, 0.0))
-    needed = norm.isf(alpha / 2) * math.sqrt(discordance) + norm.ppf(POWER) * spread
+    needed = ndtri(1 - alpha / 2) * math.sqrt(discordance) + ndtri(POWER) * spread
     return float(needed / difference) ** 2
 
 
@@ -120,7 +124,7 @@ def resampled_power(
         spread: standard deviation of the difference over bootstrap samples.
         alpha: two-sided level.
     """
-    needed = float(norm.isf(alpha / 2) * null_spread + norm.ppf(POWER) * spread)
+    needed = float(ndtri(1 - alpha / 2) * null_spread + ndtri(POWER) * spread)
     noticeable = min(needed, 1.0) if needed > 0 else None
     if abs(difference) < 1e-12 or needed == 0:
         return noticeable, None

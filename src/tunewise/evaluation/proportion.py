@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from scipy.optimize import brentq
-from scipy.stats import beta, binom
+from scipy.special import bdtr, bdtrc, betaincinv
 
 from tunewise.records import Interval
 
@@ -48,8 +47,8 @@ def share_of(value: float, rows: float) -> Interval:
         rows: that it is worth, above 0.
     """
     hits = value * rows
-    low = float(beta.ppf(ALPHA / 2, hits, rows - hits + 1)) if hits > 0 else 0.0
-    high = float(beta.ppf(1 - ALPHA / 2, hits + 1, rows - hits)) if hits < rows else 1.0
+    low = float(betaincinv(hits, rows - hits + 1, ALPHA / 2)) if hits > 0 else 0.0
+    high = float(betaincinv(hits + 1, rows - hits, 1 - ALPHA / 2)) if hits < rows else 1.0
     return Interval(value, min(low, value), max(high, value), GROUPED)
 
 
@@ -62,15 +61,18 @@ def _low(hits: int, rows: int) -> float:
     while j stays, or in the jump to j + 1, where the two tails are equal (so the sum is at least
     ALPHA there). Hence at most two roots are to be found, each bracketed.
     """
+    from scipy.optimize import brentq
+    from scipy.stats import binom
+
     if hits == 0:
         return 0.0
-    start = float(beta.ppf(ALPHA / 2, hits, rows - hits + 1))
+    start = float(betaincinv(hits, rows - hits + 1, ALPHA / 2))
 
     def upper(p: float) -> float:
-        return float(binom.sf(hits - 1, rows, p))
+        return float(bdtrc(hits - 1, rows, p))
 
     def lower(j: int, p: float) -> float:
-        return float(binom.cdf(j, rows, p))
+        return float(bdtr(j, rows, p)) if j >= 0 else 0.0
 
     j = int(binom.ppf(ALPHA / 2, rows, start))
     while lower(j, start) > upper(start):

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-from scipy.stats import norm
-from scipy.stats import t as student
+from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from tunewise.evaluation.answers import Floats, Integers
 
@@ -113,11 +112,11 @@ def bca_interval(
         bundles: as resampled.
     """
     bias, skew = _bias(statistic, counts, values), _acceleration(statistic, counts, bundles)
-    reach = float(norm.ppf((1 + LEVEL) / 2)) if far is None else far
+    reach = float(ndtri((1 + LEVEL) / 2)) if far is None else far
     z = bias + np.array([-reach, reach])
     room = 1 - skew * z  # nil or less only where rows are so few that no resample is far enough
     reached = np.where(room > 0, bias + z / np.where(room > 0, room, 1), np.copysign(np.inf, z))
-    low, high = np.quantile(values, norm.cdf(reached))
+    low, high = np.quantile(values, ndtr(reached))
     return float(low), float(high)
 
 
@@ -131,7 +130,7 @@ def bca_reach(
     bias, skew = _bias(statistic, counts, values), _acceleration(statistic, counts, bundles)
     edge = 1 / (len(values) + 1)
     below = float(np.mean(values < -1e-12) + np.mean(np.abs(values) <= 1e-12) / 2)
-    at = float(norm.ppf(np.clip(below, edge, 1 - edge))) - bias
+    at = float(ndtri(np.clip(below, edge, 1 - edge))) - bias
     return abs(at / (1 + skew * at) - bias) if 1 + skew * at > 0 else math.inf
 
 
@@ -146,13 +145,13 @@ def expanded(rows: int, spent: int) -> float:
         spent: figures estimated from them, such as one for each label.
     """
     left = max(rows - spent, 1)
-    return float(student.ppf((1 + LEVEL) / 2, left) * math.sqrt(rows / left))
+    return float(stdtrit(left, (1 + LEVEL) / 2) * math.sqrt(rows / left))
 
 
 def expanded_p(reach: float, rows: int, spent: int) -> float:
     """Return the level at which an expanded interval reaches so many standard errors."""
     left = max(rows - spent, 1)
-    return float(2 * student.sf(reach * math.sqrt(left / rows), left))
+    return float(2 * stdtr(left, -reach * math.sqrt(left / rows)))
 
 
 def _bias(statistic: Statistic, counts: Counts, values: Floats) -> float:
@@ -161,7 +160,7 @@ def _bias(statistic: Statistic, counts: Counts, values: Floats) -> float:
     near = np.isclose(values, estimate, rtol=0, atol=1e-12)
     below = float(np.mean((values < estimate) & ~near) + np.mean(near) / 2)
     edge = 1 / (len(values) + 1)
-    return float(norm.ppf(np.clip(below, edge, 1 - edge)))
+    return float(ndtri(np.clip(below, edge, 1 - edge)))
 
 
 def _acceleration(statistic: Statistic, counts: Counts, bundles: Bundles | None = None) -> float:
