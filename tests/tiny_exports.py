@@ -14,7 +14,7 @@ from tunewise.shipping.manifest import Base
 from tunewise.shipping.subject import Subject
 from tunewise.task.settings import LoraCandidateSettings
 
-ROWS = 8
+ROWS = 4
 LABELS = ("a", "b", "c", "d")
 
 

@@ -1,4 +1,4 @@
-"""A tiny tuned model of each kind of task, fitted once per session."""
+"""A tiny tuned model, fitted once per session."""
 
 from __future__ import annotations
 
@@ -22,11 +22,3 @@ def labelling(tmp_path_factory: pytest.TempPathFactory) -> Made:
     tiny_chat_folder("llama", home / "tiny")
     rows = [replace(row, target=row.input[0]) for row in reversing(32)]
     return made(home, "classification", rows)
-
-
-@pytest.fixture(scope="session")
-def writing(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    """A tiny Llama that writes."""
-    home = tmp_path_factory.mktemp("writing")
-    tiny_chat_folder("llama", home / "tiny")
-    return made(home, "generation", reversing(32))

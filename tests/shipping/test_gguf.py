@@ -20,14 +20,16 @@ NO_HEADER = "{% if add_generation_prompt %}"
 
 
 @pytest.fixture(scope="module")
-def folder(writing: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(labelling: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("gguf") / "gguf"
-    written("gguf", writing.subject, writing.fitted, place, Silent(), quantisations=["f16"])
+    written("gguf", labelling.subject, labelling.fitted, place, Silent(), quantisations=["f16"])
     return place
 
 
-def test_a_gguf_answers_as_the_trained_model_does(folder: Path, writing: Made) -> None:
-    (proof,) = proofs("gguf", writing.subject, writing.fitted, folder, [NAME], progress=Silent())
+def test_a_gguf_answers_as_the_trained_model_does(folder: Path, labelling: Made) -> None:
+    (proof,) = proofs(
+        "gguf", labelling.subject, labelling.fitted, folder, [NAME], progress=Silent()
+    )
     assert proof.passed, proof
     assert proof.prompts_equal == proof.rows
     assert proof.agreement >= 0.98
@@ -37,30 +39,43 @@ def test_a_gguf_answers_as_the_trained_model_does(folder: Path, writing: Made) -
     assert proof.logp_mean < 0.1
 
 
-def test_metadata_hold_tokenizer_template_and_end(folder: Path, writing: Made) -> None:
+def test_metadata_hold_tokenizer_template_and_end(folder: Path, labelling: Made) -> None:
     from gguf import GGUFReader
 
     reader = GGUFReader(str(folder / NAME))
-    tokenizer = writing.fitted.chat.tokenizer
+    tokenizer = labelling.fitted.chat.tokenizer
     assert reader.get_field("tokenizer.chat_template").contents() == tokenizer.chat_template
-    assert reader.get_field("tokenizer.ggml.eos_token_id").contents() == writing.fitted.chat.end_id
+    assert (
+        reader.get_field("tokenizer.ggml.eos_token_id").contents() == labelling.fitted.chat.end_id
+    )
     assert len(reader.get_field("tokenizer.ggml.tokens").contents()) == len(tokenizer)
     assert reader.get_field("general.name").contents() == "letters"
 
 
-def test_a_template_without_its_generation_prompt_is_named(writing: Made, tmp_path: Path) -> None:
-    chat = writing.fitted.chat
-    own = chat.source
-    chat.source = own[: own.index(NO_HEADER)]
-    try:
-        place = tmp_path / "gguf"
-        written("gguf", writing.subject, writing.fitted, place, Silent(), quantisations=["f16"])
-    finally:
-        chat.source = own
-    (proof,) = proofs("gguf", writing.subject, writing.fitted, place, [NAME], progress=Silent())
+def test_a_template_without_its_generation_prompt_is_named(
+    folder: Path, labelling: Made, tmp_path: Path
+) -> None:
+    own = labelling.fitted.chat.source
+    short = own[: own.index(NO_HEADER)]
+    with_template(folder / NAME, tmp_path / NAME, short)
+    (proof,) = proofs(
+        "gguf", labelling.subject, labelling.fitted, tmp_path, [NAME], progress=Silent()
+    )
     assert not proof.passed
     assert proof.causes[0].name == "template lacks the generation prompt"
     assert proof.causes[0].words.startswith("the template in the GGUF lacks the generation prompt")
+
+
+def with_template(file: Path, target: Path, template: str) -> None:
+    """Write a GGUF file anew with another chat template."""
+    from gguf import GGUFReader, GGUFWriter
+    from gguf.scripts.gguf_new_metadata import MetadataDetails, copy_with_new_metadata
+
+    reader = GGUFReader(str(file))
+    writer = GGUFWriter(str(target), arch="llama", endianess=reader.endianess)
+    kind = reader.fields["tokenizer.chat_template"].types[0]
+    details = MetadataDetails(kind, template)
+    copy_with_new_metadata(reader, writer, {"tokenizer.chat_template": details}, [])
 
 
 def test_a_broken_file_is_one_line_and_not_the_end_of_the_process(
@@ -83,9 +98,14 @@ def test_a_quantiser_that_is_missing_is_told_with_where_to_get_it(
         converter.quantise(tmp_path / "a.gguf", tmp_path / "b.gguf", "Q4_K_M")
 
 
-def test_an_unknown_quantisation_is_refused(writing: Made, tmp_path: Path) -> None:
+def test_an_unknown_quantisation_is_refused(labelling: Made, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no quantisation 'q4'"):
         written(
-            "gguf", writing.subject, writing.fitted, tmp_path / "g", Silent(), quantisations=["q4"]
+            "gguf",
+            labelling.subject,
+            labelling.fitted,
+            tmp_path / "g",
+            Silent(),
+            quantisations=["q4"],
         )
     assert not (tmp_path / "g").exists()

@@ -33,7 +33,7 @@ def test_what_was_exported_well_passes(labelling: Made, good: Path, trained: Tra
     )
     assert proof.passed, proof
     assert proof.agreement == 1.0
-    assert proof.prompts_equal == proof.rows == 8
+    assert proof.prompts_equal == proof.rows == 4
     assert proof.weights_compared
     assert proof.weights_off == 0
 

@@ -62,8 +62,10 @@ class LlamaCppRuntime:
         assert self._child.stdout is not None
         line = self._child.stdout.readline()
         if not line:
+            self._child.wait()
+            refusal = self._refused(file)
             self.close()
-            raise self._refused(file)
+            raise refusal
         self._address = json.loads(line)["address"]
 
     def rendered(self, messages: Sequence[dict[str, str]]) -> Rendered:
@@ -143,6 +145,7 @@ class LlamaCppRuntime:
         if self._child.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
                 self._child.stdin.close()
+        self._log.close()
 
     def _steps(self, prompt: Sequence[int], most: int) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._completed(prompt, most, TOLD)[
