@@ -31,6 +31,7 @@ from typing import Any
 
 from planted_exports import FAULTS, planted
 from side_by_side import commit, timed
+from tiny_chat_models import tiny_chat_folder
 
 from tunewise.candidates import Setup, candidate
 from tunewise.files import read_json, write_json
@@ -176,9 +177,6 @@ def encoder_result(kind: str, settings: Any, work: Path) -> Result:
 
 def results(work: Path, *, quick: bool, only: str | None) -> Iterator[Result]:
     """Give the result of each model."""
-    sys.path.append(str(Path(__file__).parents[1] / "tests"))  # for the tiny models
-    from tiny_chat_models import tiny_chat_folder
-
     for family in ("gemma3", "qwen3"):
         if only in (None, family):
             home = work / family

@@ -140,7 +140,7 @@ def _save(model: Any, folder: Path) -> None:
 
 
 def _square(tensor: torch.Tensor) -> bool:
-    return tensor.ndim == 2 and tensor.shape[0] == tensor.shape[1]
+    return bool(tensor.ndim == 2 and tensor.shape[0] == tensor.shape[1])
 
 
 def _json(file: Path) -> Any:

@@ -7,17 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tiny_chat_models import tiny_chat_folder
 from tiny_exports import Made, made
 from tiny_language_models import reversing
 
-# The planted faults belong to the benchmark, which isn't installed.
+# The planted faults and tiny chat models belong to the benchmark, which isn't installed.
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 
 
 @pytest.fixture(scope="session")
 def labelling(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """A tiny Llama that sorts words by their first letter."""
+    from tiny_chat_models import tiny_chat_folder
+
     home = tmp_path_factory.mktemp("labelling")
     tiny_chat_folder("llama", home / "tiny")
     rows = [replace(row, target=row.input[0]) for row in reversing(32)]
