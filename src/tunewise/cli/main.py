@@ -8,7 +8,19 @@ from typing import Annotated
 
 import typer
 
-from tunewise.cli import audit, curve, export, init, launch, predict, run, schema, serve, show
+from tunewise.cli import (
+    audit,
+    curve,
+    export,
+    init,
+    launch,
+    predict,
+    push,
+    run,
+    schema,
+    serve,
+    show,
+)
 from tunewise.errors import TunewiseError, one_line
 from tunewise.version import __version__
 
@@ -30,6 +42,7 @@ app.command("curve")(curve.curve)
 app.command("predict")(predict.predict)
 app.command("serve")(serve.serve)
 app.command("export")(export.export)
+app.command("push")(push.push)
 app.command("show")(show.show)
 app.command("schema")(schema.schema)
 
