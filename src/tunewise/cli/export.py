@@ -21,6 +21,7 @@ class To(StrEnum):
     gguf = "gguf"
     onnx = "onnx"
     ollama = "ollama"
+    service = "service"
 
 
 def export(
@@ -41,11 +42,17 @@ def export(
 ) -> None:
     """Write the winner to RUN/shipped/FORMAT and prove that it answers as it did in training.
 
-    Ends with exit status 3 if it doesn't; the folder then stays marked as failed.
+    Ends with exit status 3 if it doesn't; the folder then stays marked as failed. 'service' writes
+    a container file and a systemd unit instead, which need no proof.
     """
     from tunewise.progress import progress_for
     from tunewise.shipping.export import export as exported
 
+    if to is To.service:
+        from tunewise.shipping.service import write_service
+
+        typer.echo(f"{write_service(run, candidate)}: Containerfile, systemd unit and lock")
+        return
     progress = progress_for(as_json)
     try:
         found = exported(

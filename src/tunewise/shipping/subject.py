@@ -13,7 +13,10 @@ from typing import Any
 from tunewise.candidates import Setup, candidate
 from tunewise.data.store import load_dataset
 from tunewise.errors import BadInput, RunFolderError, did_you_mean
+from tunewise.evaluation.texts import PLAIN, Asked
 from tunewise.files import read_json, read_record
+from tunewise.models.resolve import resolve
+from tunewise.progress import Silent
 from tunewise.records import Example, Split, Splits, Verdict
 from tunewise.shipping.manifest import Base
 from tunewise.task.load import load_task
@@ -41,6 +44,7 @@ class Subject:
         rows: that the proof asks.
         side: they come from.
         metric: that the verdict is about.
+        asked: what written answers are judged by.
     """
 
     name: str
@@ -55,6 +59,7 @@ class Subject:
     rows: tuple[Example, ...]
     side: Split
     metric: str
+    asked: Asked = PLAIN
 
     def fitted(self) -> Any:
         """Return the candidate as it was judged, loaded from its folder."""
@@ -101,6 +106,10 @@ def subject(files: RunFolder, name: str | None, rows: int) -> Subject:
         task_kind=task.kind,
         kind=entry.kind,
     )
+    encoder = None
+    if (similar := task.encoder_of_similarity) is not None:
+        encoder = str(resolve(similar, Silent(), task_folder=setup.task_folder).path)
+    asked = Asked(tuple(task.checks), encoder)
     folder = files.candidate(chosen).path
     about = read_json(folder / "settings.json")
     return Subject(
@@ -116,6 +125,7 @@ def subject(files: RunFolder, name: str | None, rows: int) -> Subject:
         rows=some,
         side=side,
         metric=task.decide.metric,
+        asked=asked,
     )
 
 

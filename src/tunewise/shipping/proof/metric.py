@@ -31,6 +31,7 @@ def metric_of(
             timing=None,
             part=None,
             fit_seconds=None,
+            asked=subject.asked,
         )
         values.append(card.metrics[metric].value)
     found = compared(
@@ -42,5 +43,6 @@ def metric_of(
         labels=labels,
         metric=metric,
         seed=subject.setup.seed,
+        asked=subject.asked,
     )
     return (values[0], values[1]), found.difference
