@@ -49,7 +49,7 @@ from tunewise.workspace.environment import environment
 TICKETS = Path(__file__).parents[1] / "examples" / "support-tickets" / "data" / "train.csv"
 LANGUAGE_ROUTES = ("adapter", "merged", "gguf", "ollama")
 LABELS = 8  # intents that SmolLM2 chooses among
-TRAIN, ASKED = 96, 48  # rows of tickets
+TRAIN, ASKED = 96, 32  # rows of tickets
 LETTERS = 120  # rows for the tiny models
 
 
@@ -134,14 +134,31 @@ def letters() -> dict[str, Any]:
     return {"labels": (), "train": found[:LETTERS], "rows": found[LETTERS:]}
 
 
+def shown(model: str, route: str, proof: Proof) -> Proof:
+    """Print one proof and return it."""
+    print(
+        f"{model:18} {route:8} {proof.model:18} agrees {proof.agreement:8.2%} of"
+        f" {proof.positions:5,} (needs {proof.bar:.0%})  prompts {proof.prompts_equal:3}/"
+        f"{proof.rows:3}  log p off {proof.logp_mean or 0:.4f} at most"
+        f" {proof.logp_largest or 0:.4f}  {proof.metric} {proof.trained:.3f} ->"
+        f" {proof.exported:.3f}"
+        f"  {'passed' if proof.passed else 'FAILED ' + '; '.join(proof.failures)}",
+        flush=True,
+    )
+    return proof
+
+
 def language_result(name: str, subject: Subject, fitted: Any, work: Path) -> Result:
     """Export a language model by every route, prove it, and plant the faults."""
 
     def measured() -> tuple[dict[str, list[Proof]], dict[str, str | None]]:
         found = {
-            route: list(route_proofs(route, subject, fitted, work)) for route in LANGUAGE_ROUTES
+            route: [
+                shown(name, route, proof) for proof in route_proofs(route, subject, fitted, work)
+            ]
+            for route in LANGUAGE_ROUTES
         }
-        return found, dict(faults(subject, fitted, work))
+        return found, dict(faults(name, subject, fitted, work))
 
     seconds, (by_route, named) = timed(measured)
     return Result(name, by_route, named, seconds)
@@ -154,7 +171,9 @@ def route_proofs(route: str, subject: Subject, fitted: Any, work: Path) -> Itera
     yield from proofs(route, subject, fitted, place, list(manifest.models), progress=Silent())
 
 
-def faults(subject: Subject, fitted: Any, work: Path) -> Iterator[tuple[str, str | None]]:
+def faults(
+    model: str, subject: Subject, fitted: Any, work: Path
+) -> Iterator[tuple[str, str | None]]:
     """Give each fault with the first cause that the proof names; None where it passed."""
     trained = answered(fitted, subject.rows[:8], Silent())
     few = replace(subject, rows=subject.rows[:8])
@@ -164,15 +183,23 @@ def faults(subject: Subject, fitted: Any, work: Path) -> Iterator[tuple[str, str
             proof = proved_language(
                 "merged", few, fitted, trained, place, model=".", progress=Silent()
             )
-        caught = not proof.passed
-        yield name, (proof.causes[0].name if proof.causes else "unnamed") if caught else None
+        cause = None
+        if not proof.passed:
+            cause = proof.causes[0].name if proof.causes else "unnamed"
+        print(f"{model:18} planted: {name:28} found: {cause or 'NOTHING'}", flush=True)
+        yield name, cause
 
 
 def encoder_result(kind: str, settings: Any, work: Path) -> Result:
     """Export an encoder or a probe to ONNX and prove it."""
     subject, fitted = subject_of(work, kind, settings, **tickets(LABELS))
-    seconds, found = timed(lambda: list(route_proofs("onnx", subject, fitted, work)))
-    return Result(f"{kind} on MiniLM", {"onnx": found}, {}, seconds)
+    name = f"{kind} on MiniLM"
+    seconds, found = timed(
+        lambda: [
+            shown(name, "onnx", proof) for proof in route_proofs("onnx", subject, fitted, work)
+        ]
+    )
+    return Result(name, {"onnx": found}, {}, seconds)
 
 
 def results(work: Path, *, quick: bool, only: str | None) -> Iterator[Result]:
@@ -198,22 +225,6 @@ def results(work: Path, *, quick: bool, only: str | None) -> Iterator[Result]:
     if not quick and only in (None, "minilm"):
         yield encoder_result("encoder", EncoderSettings(model="minilm-l6"), work / "minilm-encoder")
         yield encoder_result("probe", ProbeSettings(model="minilm-l6"), work / "minilm-probe")
-
-
-def shown(result: Result) -> None:
-    """Print one model's lines."""
-    for route, found in result.proofs.items():
-        for proof in found:
-            print(
-                f"{result.model:18} {route:8} {proof.model:18} agrees {proof.agreement:8.2%} of"
-                f" {proof.positions:5,} (needs {proof.bar:.0%})  prompts {proof.prompts_equal:3}/"
-                f"{proof.rows:3}  log p off {proof.logp_mean or 0:.4f} at most"
-                f" {proof.logp_largest or 0:.4f}  {proof.metric} {proof.trained:.3f} ->"
-                f" {proof.exported:.3f}"
-                f"  {'passed' if proof.passed else 'FAILED ' + '; '.join(proof.failures)}"
-            )
-    for name, cause in result.faults.items():
-        print(f"{result.model:18} planted: {name:28} found: {cause or 'NOTHING'}")
 
 
 def missed(result: Result) -> list[str]:
@@ -242,10 +253,7 @@ def main() -> int:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         work = asked.work or Path(scratch)
-        found = []
-        for result in results(work, quick=asked.quick, only=asked.only):
-            shown(result)
-            found.append(result)
+        found = list(results(work, quick=asked.quick, only=asked.only))
     if asked.json:
         about = {"commit": commit(), "environment": environment()}
         write_json(asked.json, about | {"results": [asdict(result) for result in found]})
