@@ -74,6 +74,11 @@ def test_top_p_draws_from_the_most_probable_tokens_alone() -> None:
     assert {Row([1], 1, Choice(1.0, 1e-6, seed)).pick(logits) for seed in range(9)} == {1}
 
 
+@pytest.mark.parametrize("choice", [Choice(5e-324), Choice(1.0, 5e-324), Choice(1e-30, 1e-30)])
+def test_the_least_temperature_and_share_take_the_most_probable_token(choice: Choice) -> None:
+    assert Row([1], 1, choice).pick(torch.tensor([0.1, 3.0, 2.9, -1e30])) == 1
+
+
 def test_a_prompt_without_room_for_an_answer_is_refused() -> None:
     decoder = Decoder(tiny_model("llama").eval())
     with pytest.raises(DataError, match="no room for an answer"):

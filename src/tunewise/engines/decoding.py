@@ -65,7 +65,9 @@ class Row:
                 self._draw.seed()
             else:
                 self._draw.manual_seed(self.choice.seed)
-        shares = (logits.float().cpu() / self.choice.temperature).softmax(-1)
+        # In float64 from the most probable one down, so that no temperature, however low, overflows.
+        exact = logits.double().cpu()
+        shares = ((exact - exact.max()) / self.choice.temperature).softmax(-1)
         if self.choice.top_p < 1:
             ordered, places = shares.sort(descending=True)
             before = ordered.cumsum(-1) - ordered
