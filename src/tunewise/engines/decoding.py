@@ -65,7 +65,7 @@ class Row:
                 self._draw.seed()
             else:
                 self._draw.manual_seed(self.choice.seed)
-        # In float64 from the most probable one down, so that no temperature, however low, overflows.
+        # In float64, from the most probable one down: no temperature, however low, overflows.
         exact = logits.double().cpu()
         shares = ((exact - exact.max()) / self.choice.temperature).softmax(-1)
         if self.choice.top_p < 1:
