@@ -1,4 +1,4 @@
-"""Faults these catch: a graph served unproved, another's or changed; answers that differ from it."""
+"""Faults these catch: a graph served unproved, another's or changed; other answers from it."""
 
 from __future__ import annotations
 
