@@ -14,7 +14,7 @@ import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
@@ -98,12 +98,44 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let nobody in any more, answer whoever is in once, telling them to close; then end."""
         self._on_stop()
+        for one in sockets or ():
+            await self._let_in(one)
         for server in self.servers:
             server.close()
-        self.server_state.default_headers.append((b"connection", b"close"))
+        self._announce()
         await asyncio.sleep(LAST_CALL)
         await super().shutdown(sockets)
         await self._on_end()
+
+    async def _let_in(self, listening: socket.socket) -> None:
+        """Let in those who are connected already and only wait to be noticed."""
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                client, _ = listening.accept()
+                client.setblocking(False)
+                await loop.connect_accepted_socket(self._protocol, client)
+
+    def _protocol(self) -> asyncio.Protocol:
+        """Return what uvicorn speaks over one connection."""
+        kind: Any = self.config.http_protocol_class
+        made: asyncio.Protocol = kind(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return made
+
+    def _announce(self) -> None:
+        """Let every answer that hasn't begun say that its connection closes after it.
+
+        A client that isn't told would send its next request into a closed connection.
+        """
+        close = (b"connection", b"close")
+        told = [*self.server_state.default_headers, close]
+        self.server_state.default_headers = told
+        for connection in self.server_state.connections:
+            cycle = getattr(connection, "cycle", None)
+            if cycle is not None and not cycle.response_started:
+                cycle.default_headers = told
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
