@@ -154,6 +154,7 @@ class Prediction:
         prompt_tokens: tokens the model read; None where there are none.
         completion_tokens: tokens it wrote or scored as its answer.
         cost: US dollars paid for it; None where no price is known.
+        reasoning: what a model wrote before its answer, kept apart from it.
     """
 
     id: str
@@ -162,6 +163,7 @@ class Prediction:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     cost: float | None = None
+    reasoning: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

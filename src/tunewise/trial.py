@@ -23,7 +23,8 @@ from tunewise.files import file_sha256, plain, read_record, read_records, write_
 from tunewise.models.resolve import resolve
 from tunewise.progress import Progress, Silent, clock, showing
 from tunewise.records import Dataset, Example, Finding, Prediction, Split, Splits, Timing
-from tunewise.task.settings import Entry, Task
+from tunewise.rendering.wording import OWN
+from tunewise.task.settings import Entry, PromptSettings, Task
 from tunewise.workspace.folder import RunFolder
 from tunewise.workspace.stages import record_of, run_stage
 
@@ -223,6 +224,8 @@ class Trial:
         for word in (getattr(settings, "file", None), *(getattr(settings, "command", None) or ())):
             if word is not None and (self.work.task_folder / word).is_file():
                 found[word] = file_sha256(self.work.task_folder / word)
+        if isinstance(settings, PromptSettings):
+            found |= self._prompt_files(settings)
         if getattr(settings, "endpoint", None) is not None:
             from tunewise.candidates.prompt.outward import known_price
 
@@ -230,6 +233,14 @@ class Trial:
         if getattr(settings, "column", None) is not None:
             found["column"] = [e.columns.get(settings.column) for e in self.work.dataset.examples]  # type: ignore[attr-defined]
         return found
+
+    def _prompt_files(self, settings: PromptSettings) -> dict[str, str]:
+        """Return the user's own templates, and the documents that are looked up, by hash."""
+        home = self.work.task_folder
+        files = sorted((home / OWN).glob("*.jinja"))
+        if settings.documents is not None:
+            files += sorted(p for p in (home / settings.documents).rglob("*") if p.is_file())
+        return {str(path.relative_to(home)): file_sha256(path) for path in files}
 
 
 def outward_of(folder: RunFolder, task: Task) -> Outward:

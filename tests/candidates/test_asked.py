@@ -344,3 +344,110 @@ def test_predictions_of_an_endpoint_are_records_like_any_other(tmp_path: Path) -
         fitted = prompt(server).fit(TRAIN, VALIDATION, tmp_path, Silent())
         assert all(isinstance(p, Prediction) for p in fitted.predict(TEST, Silent()))
         assert fitted.predict([], Silent()) == []
+
+
+def thinks(messages: list[dict[str, str]]) -> str:
+    """Return a right answer where the model is let think, else always the same."""
+    if "step by step" not in messages[0]["content"]:
+        return "red pear"
+    return f"It names a fruit.\nAnswer: {fruit(messages)}"
+
+
+@pytest.mark.parametrize("ignores", [(), ("logprobs",), ("logprobs", "response_format")])
+def test_thinking_is_chosen_where_it_helps_and_kept_apart(
+    tmp_path: Path, ignores: tuple[str, ...]
+) -> None:
+    with serving(ChatServer(thinks, ignores=ignores)) as server:
+        fitted = prompt(server, think=[False, True]).fit(TRAIN, VALIDATION, tmp_path, Silent())
+        answers = fitted.predict(TEST, Silent())
+    assert fitted.fit.chosen.think
+    assert [a.answer for a in answers] == [one.target for one in TEST]
+    assert all("answer" not in a.answer for a in answers)
+    if "response_format" in ignores or not ignores:  # else all of it stands in the JSON's answer
+        assert all(a.reasoning == "It names a fruit." for a in answers)
+
+
+def test_votes_decide_and_their_shares_are_the_probabilities(tmp_path: Path) -> None:
+    def wavers(messages: list[dict[str, str]]) -> str:
+        asked = sum(body["messages"][-1] == messages[-1] for body in server.asked)
+        return f"Hm.\nAnswer: {fruit(messages) if asked % 3 else 'red pear'}"
+
+    with serving(ChatServer(wavers)) as server:
+        made = prompt(server, think=[True], votes=3, answer="parsed", concurrency=1)
+        fitted = made.fit(TRAIN, VALIDATION, tmp_path, Silent())
+        (answer,) = fitted.predict([row(60)], Silent())
+        single = server.asked[-1]
+    assert answer.answer == "blue_plum"
+    assert answer.scores == pytest.approx((2 / 3, 0, 1 / 3))
+    assert single["temperature"] == 0.7
+    assert answer.prompt_tokens == 3 * sum(len(m["content"].split()) for m in single["messages"])
+
+
+def test_passages_are_looked_up_and_shown_with_the_row(tmp_path: Path) -> None:
+    facts = tmp_path / "facts"
+    facts.mkdir()
+    for number in range(84):
+        kind = LABELS[number % 3].replace("_", " ")
+        (facts / f"{number}.md").write_text(f"Parcel number{number} holds a {kind}.")
+    rows = [
+        Example(f"id{n}", f"What is in parcel number{n}?", LABELS[n % 3], n, "t.csv")
+        for n in range(84)
+    ]
+
+    def reads(messages: list[dict[str, str]]) -> str:
+        said = messages[-1]["content"]
+        wanted = said.rsplit("number", 1)[1].rstrip("?")
+        return said.split(f"number{wanted} holds a ")[-1].split(".")[0] if "holds" in said else "no"
+
+    with serving(ChatServer(reads)) as server:
+        made = prompt(server, documents=str(facts), passages=[0, 1])
+        fitted = made.fit(rows[:24], rows[24:54], tmp_path / "fit", Silent())
+        answers = made.load(tmp_path / "fit").predict(rows[54:], Silent())
+    assert fitted.fit.chosen.passages == 1
+    assert [a.answer for a in answers] == [r.target for r in rows[54:]]
+
+
+def test_templates_of_the_user_are_used_listed_and_make_a_fit_anew(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EP_KEY", KEY)
+    with serving(ChatServer(fruit)) as server:
+        task = task_in(tmp_path, server)
+        assert status(["prompts", str(task)]) == 0
+        said = capsys.readouterr().out
+        assert "system.jinja     tunewise's" in said
+        assert "Which fruit?" in said
+        assert "hasn't been fitted" in said
+        assert server.asked == []
+        api.run(task, quiet=True)
+        first = len(server.asked)
+        assert status(["prompts", str(task), "--copy"]) == 0
+        own = tmp_path / "prompts" / "user.jinja"
+        own.write_text("Fruit in: {{ text }}")
+        assert status(["prompts", str(task), "--copy", "--candidate", "prompt-big-model"]) == 0
+        assert own.read_text() == "Fruit in: {{ text }}"  # never written over
+        api.run(task, quiet=True)
+        assert len(server.asked) > first
+        assert server.asked[-1]["messages"][-1]["content"].startswith("Fruit in: ")
+        capsys.readouterr()
+        assert status(["prompts", str(task), "2"]) == 0
+        said = capsys.readouterr().out
+        assert "user.jinja       yours" in said
+        assert "As the run fitted it: 0 shots, answers scored" in said
+        assert "Fruit in: " in said
+        own.write_text("{{ txet }}")
+        assert status(["prompts", str(task)]) == 0  # as the run fitted it
+        assert status(["run", str(task)]) == 2
+        assert "prompts/user.jinja: the template can't be rendered" in capsys.readouterr().err
+        own.write_text("{% if %}")
+        assert status(["run", str(task)]) == 2
+        assert "isn't a Jinja template" in capsys.readouterr().err
+
+
+def test_templates_that_come_with_a_run_reach_nothing_outside(tmp_path: Path) -> None:
+    from tunewise.errors import BadInput
+    from tunewise.rendering.wording import rendered
+
+    attack = "{{ ''.__class__.__mro__[1].__subclasses__() }}"
+    with pytest.raises(BadInput, match="can't be rendered"):
+        rendered({"user.jinja": attack}, "user.jinja", text="x")

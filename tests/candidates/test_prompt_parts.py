@@ -9,6 +9,7 @@ from tunewise.candidates.prompt.choose import HEAT, chosen, rows_to_try
 from tunewise.candidates.prompt.normalise import NORMALISATIONS, Normaliser, offsets_of
 from tunewise.candidates.prompt.scored import FILE, Scored
 from tunewise.candidates.prompt.shots import EMBEDDINGS, PoolRow, ShotPool, load_pool
+from tunewise.candidates.prompt.showing import Way
 from tunewise.errors import RunFolderError
 from tunewise.records import Example
 from tunewise.rendering.label_texts import label_texts
@@ -67,19 +68,6 @@ POOL = ShotPool(
     tuple(PoolRow(f"id{i}", f"text {i}", "a") for i in range(5)),
     np.array([[1, 0], [0.8, 0.6], [0, 1], [0.8, 0.6], [-1, 0]], dtype=np.float32),
 )
-
-
-def test_shots_are_the_nearest_with_the_most_similar_last():
-    found = POOL.nearest(np.array([[1, 0], [0, 1]], dtype=np.float32), ["x", "y"], 3)
-    assert [[row.id for row in rows] for rows in found] == [
-        ["id3", "id1", "id0"],
-        ["id3", "id1", "id2"],
-    ]
-
-
-def test_a_row_is_never_shown_to_itself():
-    found = POOL.nearest(np.array([[1, 0]], dtype=np.float32), ["id0"], 5)[0]
-    assert [row.id for row in found] == ["id4", "id2", "id3", "id1"]
 
 
 def test_a_pool_is_read_back_as_it_was_written(tmp_path):
@@ -147,11 +135,11 @@ def race(shares):
     asked = []
     logps = {count: logps_with(share, count) for count, share in shares.items()}
 
-    def logps_of(count, rows):
-        asked.append((count, rows))
-        return logps[count][:rows]
+    def logps_of(way, rows):
+        asked.append((way.shots, rows))
+        return logps[way.shots][:rows]
 
-    return chosen(sorted(shares), logps_of, TARGETS, TWO), asked
+    return chosen([Way(count) for count in sorted(shares)], logps_of, TARGETS, TWO), asked
 
 
 def test_the_most_accurate_number_of_shots_is_chosen():
@@ -179,7 +167,7 @@ def test_calibration_is_chosen_when_one_label_is_always_likelier():
     logps = numbers.normal(-3, 0.1, (ROWS, 2))
     logps[np.arange(ROWS), TARGETS] += 1
     logps[:, 1] += 5
-    outcome = chosen([0], lambda _, rows: logps[:rows], TARGETS, TWO)
+    outcome = chosen([Way(0)], lambda _, rows: logps[:rows], TARGETS, TWO)
     assert outcome.best.normalisation == "calibrated"
     assert outcome.best.accuracy == 1
     assert outcome.offsets == pytest.approx(logps.mean(axis=0))

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from tunewise.progress import Progress
 from tunewise.records import Example, Family, Prediction
 from tunewise.task.settings import Kind as TaskKind
+from tunewise.task.settings import PromptSettings
 
 KINDS = {
     "majority": "tunewise.candidates.majority:Majority",
@@ -27,7 +28,6 @@ KINDS = {
     "lora": "tunewise.candidates.lora:Lora",
     "full": "tunewise.candidates.lora:Lora",
 }
-WRITERS = {"prompt": "tunewise.candidates.prompt.written:WrittenPrompt"}  # where answers are texts
 ASKED = "tunewise.candidates.prompt.asked:AskedPrompt"  # where a model is asked in words alone
 FAMILIES: dict[str, Family] = {
     "majority": "floor",
@@ -116,9 +116,8 @@ class Setup:
 
 def candidate(kind: str, settings: Any, setup: Setup) -> Candidate:
     """Return the candidate of this kind, made from its settings (a model of task/settings.py)."""
-    kinds = KINDS | WRITERS if setup.task_kind == "generation" else KINDS
-    place = ASKED if getattr(settings, "endpoint", None) else kinds[kind]
-    module, _, name = place.partition(":")
+    asked = isinstance(settings, PromptSettings) and settings.is_asked(setup.task_kind)
+    module, _, name = (ASKED if asked else KINDS[kind]).partition(":")
     told = replace(setup, kind=kind)
     made: Candidate = getattr(importlib.import_module(module), name)(settings, told)
     return made

@@ -16,6 +16,7 @@ from tunewise.cli import (
     launch,
     predict,
     push,
+    prompts,
     run,
     schema,
     serve,
@@ -44,6 +45,7 @@ app.command("serve")(serve.serve)
 app.command("export")(export.export)
 app.command("push")(push.push)
 app.command("show")(show.show)
+app.command("prompts")(prompts.prompts)
 app.command("schema")(schema.schema)
 
 

@@ -27,7 +27,7 @@ from tunewise.models.resolve import resolve
 from tunewise.progress import Progress, clock, showing
 from tunewise.records import Dataset, LabelNoise, LearningCurves, Splits
 from tunewise.task.settings import DEFAULT_ENCODER, Entry, Task
-from tunewise.trial import models_of
+from tunewise.trial import models_of, outward_of
 from tunewise.workspace.folder import RunFolder
 from tunewise.workspace.stages import run_stage
 
@@ -111,6 +111,7 @@ def _learner(field: Field, name: str, entry: Entry, steps: Sequence[Step]) -> Le
         seed=field.task.seed,
         task_folder=field.task_folder,
         instruction=field.task.instruction,
+        outward=outward_of(field.run, field.task),
     )
     return Learner(name, entry, setup, tuple(models), tuple(steps))
 

@@ -7,7 +7,7 @@ Knows nothing of tasks, labels or how a reply came about.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from tunewise.progress import Progress
@@ -18,7 +18,7 @@ ALTERNATIVES = 20  # tokens whose log-probabilities are asked for at each place;
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One question to a model.
+    """One question to a model; two that are alike are one question.
 
     Attributes:
         place: the row it is about, as 'file:row', for errors.
@@ -33,7 +33,7 @@ class Ask:
     place: str
     messages: tuple[Message, ...]
     max_new_tokens: int
-    schema: dict[str, Any] | None = None
+    schema: dict[str, Any] | None = field(default=None, hash=False)
     alternatives: bool = False
     temperature: float = 0.0
     sample: int = 0
@@ -88,6 +88,16 @@ class Engine(Protocol):
     @property
     def abilities(self) -> Abilities:
         """What the engine can do, as far as it is known."""
+
+    @property
+    def sent(self) -> int:
+        """Questions of the last `generate` that had not been answered before."""
+
+    def lengths(self, texts: Sequence[str]) -> list[int]:
+        """Return how many tokens each text has, or has at most where nobody can count them."""
+
+    def close(self) -> None:
+        """Let go of what is held."""
 
     def generate(self, asks: Sequence[Ask], progress: Progress, title: str) -> list[Reply]:
         """Return a reply to each ask, in their order; `title` is what the bar says."""

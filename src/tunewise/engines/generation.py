@@ -1,4 +1,4 @@
-"""Answers written by a causal language model, greedily, many prompts at a time.
+"""Answers written by a causal language model, many prompts at a time.
 
 Given a loaded model and prompts as token ids, gives back the tokens it writes up to its end token.
 Prompts of like length are answered together; the result doesn't depend on which, but for rounding.
@@ -55,6 +55,10 @@ class Writer:
         max_new_tokens: int,
         progress: Progress,
         names: Sequence[str] | None = None,
+        *,
+        title: str = "Writing answers",
+        temperature: float = 0.0,
+        seed: int = 0,
     ) -> list[Written]:
         """Return an answer to each prompt, in their order.
 
@@ -63,6 +67,9 @@ class Writer:
             max_new_tokens: of each answer at most.
             progress: gets a bar of rows.
             names: of the prompts, for errors; left out: their numbers.
+            title: of the bar.
+            temperature: 0 for the likeliest token each time; else tokens are drawn.
+            seed: of what is drawn.
 
         Raises:
             DataError: a prompt leaves no room for an answer.
@@ -76,10 +83,15 @@ class Writer:
                     mend="Shorten it, or take a model that reads more.",
                 )
         found: list[Written | None] = [None] * len(prompts)
-        with showing(progress, "Writing answers", len(prompts)) as bar:
+        drawing = {"do_sample": True, "temperature": temperature, "top_p": 1.0, "top_k": 0}
+        plain = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
+        with showing(progress, title, len(prompts)) as bar, torch.random.fork_rng():
+            torch.manual_seed(seed)
             lengths = [len(prompt) + max_new_tokens for prompt in prompts]
             for rows in together(lengths, int(CACHE_BYTES / self._bytes_per_token())):
-                answers = self._answers([prompts[row] for row in rows], max_new_tokens)
+                some = [prompts[row] for row in rows]
+                how = drawing if temperature else plain
+                answers = self._answers(some, max_new_tokens, how)
                 for row, answer in zip(rows, answers, strict=True):
                     found[row] = answer
                 bar.advance(len(rows))
@@ -93,7 +105,9 @@ class Writer:
         keys = getattr(config, "num_key_value_heads", None) or heads
         return int(2 * config.num_hidden_layers * keys * size * self.model.dtype.itemsize)
 
-    def _answers(self, prompts: Sequence[Sequence[int]], max_new_tokens: int) -> list[Written]:
+    def _answers(
+        self, prompts: Sequence[Sequence[int]], max_new_tokens: int, how: dict[str, Any]
+    ) -> list[Written]:
         longest = max(map(len, prompts))
         if self.most_tokens is not None:
             max_new_tokens = min(max_new_tokens, self.most_tokens - longest)
@@ -108,11 +122,8 @@ class Writer:
                 input_ids=ids.to(device),
                 attention_mask=mask.to(device),
                 max_new_tokens=max_new_tokens,
-                do_sample=False,
+                **how,
                 num_beams=1,
-                temperature=None,
-                top_p=None,
-                top_k=None,
                 repetition_penalty=1.0,
                 eos_token_id=self.end_ids,
                 pad_token_id=self.pad_id,

@@ -11,48 +11,103 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
+from pathlib import Path
 
 import jinja2
+import jinja2.sandbox
 
 from tunewise.data.shapes.turns import last_answer
+from tunewise.errors import BadInput
 from tunewise.records import Example, Message
 from tunewise.rendering.label_texts import label_texts
 from tunewise.task.settings import Kind, Task
 
+OWN = "prompts"  # folder beside task.yaml with the user's own templates
 TEMPLATES = ("system.jinja", "user.jinja")  # of every prompt and every training row
-ASKED_TEMPLATES = (*TEMPLATES, "schema.jinja")  # of prompts that are asked in words alone
+SCORED_TEMPLATES = (*TEMPLATES, "passages.jinja")  # of prompts whose labels are scored
+ASKED_TEMPLATES = (
+    *SCORED_TEMPLATES,
+    "schema.jinja",
+    "think.jinja",
+)  # of prompts that are asked in words alone
 
 
-def template_texts(names: Sequence[str] = TEMPLATES) -> dict[str, str]:
-    """Return the package's templates of prompts by name."""
-    folder = resources.files(__package__) / "templates"
-    return {name: (folder / name).read_text(encoding="utf-8") for name in names}
+def template_texts(
+    names: Sequence[str] = TEMPLATES, task_folder: Path | None = None
+) -> dict[str, str]:
+    """Return templates of prompts by name: the user's own where there are some, else the package's.
+
+    Args:
+        names: of the templates.
+        task_folder: where task.yaml stands; the user's own lie in its folder 'prompts'.
+
+    Raises:
+        BadInput: one of the user's isn't UTF-8, or isn't Jinja.
+    """
+    package = resources.files(__package__) / "templates"
+    found = {}
+    for name in names:
+        own = task_folder / OWN / name if task_folder is not None else None
+        given = own is not None and own.is_file()
+        found[name] = _own_text(own) if given and own else (package / name).read_text("utf-8")
+    return found
+
+
+def _own_text(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        _compiled(text)
+    except UnicodeDecodeError as error:
+        raise BadInput("the template isn't UTF-8", where=str(path), mend="Save it so.") from error
+    except jinja2.TemplateSyntaxError as error:
+        raise BadInput(
+            f"this isn't a Jinja template: {error.message}", where=f"{path}:{error.lineno}"
+        ) from error
+    return text
 
 
 def system_text(templates: dict[str, str], instruction: str | None, labels: Sequence[str]) -> str:
     """Return the instruction with the labels to choose from."""
-    written = _compiled(templates["system.jinja"]).render(instruction=instruction, labels=labels)
-    return str(written).strip()
+    return rendered(templates, "system.jinja", instruction=instruction, labels=labels).strip()
 
 
 def user_text(templates: dict[str, str], text: str) -> str:
     """Return an input as the user says it."""
-    return str(_compiled(templates["user.jinja"]).render(text=text))
+    return rendered(templates, "user.jinja", text=text)
 
 
-def rendered(template: str, **words: object) -> str:
-    """Return a template's text with words put in."""
-    return str(_compiled(template).render(**words)).strip()
+def with_passages(templates: dict[str, str], said: str, passages: Sequence[str]) -> str:
+    """Return what the user says with the passages that were looked up for it; as it is without."""
+    if not passages:
+        return said
+    return rendered(templates, "passages.jinja", passages=passages, text=said)
+
+
+def rendered(templates: dict[str, str], name: str, **words: object) -> str:
+    """Return a template's text with words put in.
+
+    Raises:
+        BadInput: it asks for a word that there is none of, or can't be rendered.
+    """
+    try:
+        return str(_compiled(templates[name]).render(**words))
+    except (jinja2.TemplateError, TypeError, ValueError) as error:
+        raise BadInput(
+            f"the template can't be rendered: {error}",
+            where=f"{OWN}/{name}",
+            mend=f"It is given: {', '.join(words)}.",
+        ) from error
 
 
 @functools.cache
 def _compiled(template: str) -> jinja2.Template:
-    environment = jinja2.Environment(
+    # Templates also come with run folders, which people share: they can reach nothing outside.
+    environment = jinja2.sandbox.ImmutableSandboxedEnvironment(
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=False,
         trim_blocks=True,
         lstrip_blocks=True,
-        autoescape=False,  # noqa: S701 - the result is a prompt, not a page
+        autoescape=False,
     )
     return environment.from_string(template)
 

@@ -190,6 +190,8 @@ class PriceSettings(Strict):
     cached_input: Annotated[float, Field(ge=0)] | None = None
 
 
+Select = Literal["nearest", "diverse", "fused", "fixed"]
+Order = Literal["nearest_last", "nearest_first"]
 ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 FOR_ENDPOINTS = ("key_env", "price", "timeout", "concurrency", "extra", "answer")
 
@@ -234,7 +236,34 @@ class PromptSettings(CandidateSettings):
     shots: list[Annotated[int, Field(ge=0, le=64)]] = Field(
         [0, 8],
         min_length=1,
-        description="Numbers of nearest training examples to show; validation picks one.",
+        description="Numbers of training examples to show; validation picks one.",
+    )
+    select: list[Select] = Field(
+        ["nearest"],
+        min_length=1,
+        description="Which examples: nearest to each row, diverse (near, and unlike each other),"
+        " fused (near by meaning and by words), or fixed (the same for all); validation picks one.",
+    )
+    order: list[Order] = Field(
+        ["nearest_last"],
+        min_length=1,
+        description="Order of the examples before the question; validation picks one.",
+    )
+    think: list[bool] = Field(
+        [False],
+        min_length=1,
+        description="Whether to think step by step before the answer; validation picks one.",
+    )
+    votes: Annotated[int, Field(ge=1, le=64)] = Field(
+        1, description="Replies with thoughts that vote on each answer; 1 for no vote."
+    )
+    documents: str | None = Field(
+        None, description="Folder of texts (.txt, .md) whose passages are looked up for each row."
+    )
+    passages: list[Annotated[int, Field(ge=0, le=32)]] = Field(
+        [0, 3],
+        min_length=1,
+        description="Numbers of passages to show, where there are documents; validation picks one.",
     )
     retriever: str = Field(DEFAULT_ENCODER, description="Encoder that finds the nearest examples.")
     validation_rows: PositiveInt = Field(
@@ -244,9 +273,15 @@ class PromptSettings(CandidateSettings):
         400, description="Rows, at most, on which it is judged: a random part, stated as such."
     )
 
+    def is_asked(self, kind: Kind) -> bool:
+        """Whether the model is asked in words; on this machine labels are scored instead."""
+        return self.endpoint is not None or kind == "generation" or True in self.think
+
     @model_validator(mode="after")
     def endpoint_has_what_it_needs(self) -> PromptSettings:
         """Refuse an endpoint without a model, its settings without it, a key for its name."""
+        if self.votes > 1 and True not in self.think:
+            raise ValueError("'votes' are for replies with thoughts; set 'think: [true]'")
         if self.endpoint is None:
             if stray := [name for name in FOR_ENDPOINTS if name in self.model_fields_set]:
                 raise ValueError(f"'{stray[0]}' is for an endpoint; name it with 'endpoint'")
@@ -623,6 +658,8 @@ class Task(Strict):
             )
         if self.decide.metric == "checks" and not self.checks:
             raise ValueError("decide: metric 'checks' needs at least one item in checks")
+        if self.kind == "classification":
+            self._refuse_thoughts_beside_scores()
         if self.kind == "generation":
             for entry in self.candidates:
                 if entry.kind not in WRITERS:
@@ -637,6 +674,16 @@ class Task(Strict):
             if getattr(entry.settings, "endpoint", None):
                 raise ValueError(
                     f"candidates: '{name}' sends rows to an endpoint, which 'offline: true' forbids"
+                )
+
+    def _refuse_thoughts_beside_scores(self) -> None:
+        for name, entry in named(self.candidates).items():
+            settings = entry.settings
+            here = isinstance(settings, PromptSettings) and settings.endpoint is None
+            if here and {*settings.think} == {True, False}:  # type: ignore[attr-defined]
+                raise ValueError(
+                    f"candidates: '{name}' is on this machine, where labels are scored without"
+                    " thoughts; give one candidate 'think: [true]', and another none"
                 )
 
 

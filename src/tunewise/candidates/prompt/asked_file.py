@@ -9,20 +9,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tunewise.candidates.prompt.settings_file import UsedModel
+from tunewise.candidates.prompt.showing import Way
 from tunewise.engines.endpoint.dialect import Dialect
 
 Answering = Literal["scored", "constrained", "parsed", "written"]
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """One way to prompt.
-
-    Attributes:
-        shots: training examples shown.
-    """
-
-    shots: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,27 +46,33 @@ class AskedFit:
     """All that answering needs, beside the endpoint and the pool of shots.
 
     Attributes:
-        endpoint, model: where it is asked, and by which name.
+        model: the language model's name.
+        local: the very model, where it is on this machine.
+        dtype: of its weights there.
+        endpoint: where it is asked otherwise.
         key_env: environment variable of the key; the key itself is nowhere.
         dialect: parameters that the endpoint takes.
         answering: how answers are got: labels 'scored' by log-probabilities, 'constrained' by a
             schema or 'parsed' out of text; texts are 'written'.
-        retriever: the encoder that finds examples; None when none are shown.
+        retriever: the encoder that finds examples and passages; None when none are shown.
         labels: the legal answers; empty where texts are written.
         label_texts: how each is written in prompts.
         templates: Jinja texts of the prompt, by name.
         example: the prompt of one validation row.
         chosen: of `tried`, what is used.
         unread: validation rows whose reply, under `chosen`, is no answer; they count as wrong.
-        max_new_tokens: of a reply at most.
-        spent: by the run when this was written.
+        max_new_tokens: of a reply at most, thoughts apart.
+        votes: replies that vote on an answer that is thought about.
+        spent: by the run when this was written; None where nothing is paid.
     """
 
     kind: str
-    endpoint: str
     model: str
+    local: UsedModel | None
+    dtype: str | None
+    endpoint: str | None
     key_env: str | None
-    dialect: Dialect
+    dialect: Dialect | None
     answering: Answering
     retriever: UsedModel | None
     instruction: str | None
@@ -88,4 +84,5 @@ class AskedFit:
     tried: tuple[WayTried, ...]
     unread: int
     max_new_tokens: int
-    spent: Spending
+    votes: int
+    spent: Spending | None

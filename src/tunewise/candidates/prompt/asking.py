@@ -56,11 +56,14 @@ class Asker:
         self._scorers: dict[int, LabelScorer] = {}
 
     def prompts(
-        self, examples: Sequence[Example], shots: Sequence[Sequence[Shot]]
+        self,
+        examples: Sequence[Example],
+        shots: Sequence[Sequence[Shot]],
+        passages: Sequence[Sequence[str]],
     ) -> list[list[int]]:
-        """Return the token ids of each example's prompt, with its own shots."""
-        pairs = zip(examples, shots, strict=True)
-        return [self.conversation.prompt_ids(e.input, shown) for e, shown in pairs]
+        """Return the token ids of each example's prompt, with its own shots and passages."""
+        rows = zip(examples, shots, passages, strict=True)
+        return [self.conversation.prompt_ids(e.input, shown, found) for e, shown, found in rows]
 
     def scorer(self, shots: int) -> LabelScorer:
         """Return the scorer for prompts with so many shots; its shared part is computed once."""

@@ -16,6 +16,7 @@ from tunewise.candidates import Setup
 from tunewise.candidates.prompt.asking import Asker
 from tunewise.candidates.prompt.choose import chosen, rows_to_try
 from tunewise.candidates.prompt.normalise import Normaliser
+from tunewise.candidates.prompt.passages import Library, library_of, load_library, looked_up
 from tunewise.candidates.prompt.settings_file import (
     SETTINGS,
     Choice,
@@ -26,13 +27,14 @@ from tunewise.candidates.prompt.settings_file import (
     used,
 )
 from tunewise.candidates.prompt.shots import Retriever, load_pool, retriever_over, shots_for
+from tunewise.candidates.prompt.showing import Way, ways_of
 from tunewise.engines.embeddings import Embedder
 from tunewise.errors import DataError
 from tunewise.files import write_json
 from tunewise.progress import Progress, Silent
 from tunewise.records import Example, Prediction
 from tunewise.rendering.label_texts import label_texts
-from tunewise.rendering.wording import template_texts
+from tunewise.rendering.wording import SCORED_TEMPLATES, template_texts
 from tunewise.task.settings import PromptSettings
 
 
@@ -66,49 +68,59 @@ class Prompt:
             raise DataError("there are no validation rows to choose a prompt on")
         labels, texts = self.setup.labels, label_texts(self.setup.labels)
         model = found_model(self.settings.model, "causal", progress, self.setup.task_folder)
-        counts = sorted({min(count, len(train)) for count in self.settings.shots})
+        ways = ways_of(self.settings, len(train))
         retriever, encoder = None, None
-        if counts[-1]:
+        library = None
+        if any(way.shots or way.passages for way in ways):
             encoder = found_model(
                 self.settings.retriever, "encoder", progress, self.setup.task_folder
             )
             told = dict(zip(labels, texts, strict=True))
             retriever = retriever_over(train, encoder.path, told, progress)
-        templates = template_texts()
+            library = library_of(self.settings, self.setup, retriever.embedder, progress)
+        templates = template_texts(SCORED_TEMPLATES, self.setup.task_folder)
         asker = Asker(model, texts, self.setup.instruction, templates, folder)
 
-        def prompts_of(count: int, some: Sequence[Example]) -> list[list[int]]:
-            return asker.prompts(some, shots_for(retriever, some, count))
+        def prompts_of(way: Way, some: Sequence[Example]) -> list[list[int]]:
+            return asker.prompts(
+                some, shots_for(retriever, some, way), looked_up(library, some, way)
+            )
 
-        def logps_of(count: int, first: int) -> np.ndarray:
+        def logps_of(way: Way, first: int) -> np.ndarray:
             some = rows[:first]
-            return asker.logps(some, prompts_of(count, some), count, progress, keep=True)
+            return asker.logps(some, prompts_of(way, some), way.shots, progress, keep=True)
 
         targets = np.array([labels.index(row.target) for row in rows])
-        outcome = chosen(counts, logps_of, targets, asker.lengths)
+        outcome = chosen(ways, logps_of, targets, asker.lengths)
         best = outcome.best
-        if best.shots and retriever:
+        best_way = outcome.way
+        if best_way.shots and retriever:
             retriever.pool.save(folder)
+        if best_way.passages and library:
+            library.save(folder)
+        shown = best_way.shots or best_way.passages
         fit = PromptFit(
             kind="prompt",
             model=used(model),
-            retriever=used(encoder) if best.shots and encoder else None,
+            retriever=used(encoder) if shown and encoder else None,
             instruction=self.setup.instruction,
             labels=labels,
             label_texts=texts,
             templates=templates,
             example=asker.conversation.rendered(
-                rows[0].input, shots_for(retriever, rows[:1], best.shots)[0]
+                rows[0].input,
+                shots_for(retriever, rows[:1], best_way)[0],
+                looked_up(library, rows[:1], best_way)[0],
             ),
-            chosen=Choice(best.shots, best.normalisation),
+            chosen=Choice(best.shots, best.normalisation, best.select, best.order, best.passages),
             tried=outcome.tried,
             offsets=tuple(map(float, outcome.offsets)),
             dtype=asker.dtype,
-            proof=asker.scorer(best.shots).prove(prompts_of(best.shots, rows[:1])[0]),
+            proof=asker.scorer(best.shots).prove(prompts_of(best_way, rows[:1])[0]),
         )
         write_json(folder / SETTINGS, fit)
         progress.line(
-            f"Prompt: {best.shots} shots, scores by {best.normalisation}, accuracy"
+            f"Prompt: {best_way.words}, scores by {best.normalisation}, accuracy"
             f" {best.accuracy:.1%} on {best.rows} validation rows."
         )
         return self.load(folder)
@@ -137,10 +149,15 @@ class FittedPrompt:
         silent = Silent()
         model = same_model(fit.model, silent, setup.task_folder)
         self._retriever: Retriever | None = None
+        self._library: Library | None = None
         if fit.retriever is not None:
             encoder = same_model(fit.retriever, silent, setup.task_folder)
             texts = dict(zip(fit.labels, fit.label_texts, strict=True))
-            self._retriever = Retriever(Embedder(encoder.path), load_pool(folder), texts)
+            embedder = Embedder(encoder.path)
+            if fit.chosen.shots:
+                self._retriever = Retriever(embedder, load_pool(folder), texts)
+            if fit.chosen.passages:
+                self._library = load_library(folder, embedder)
         self._asker = Asker(model, fit.label_texts, fit.instruction, fit.templates, folder)
         self._asker.scorer(fit.chosen.shots)  # so that the first request finds the prefix computed
         self._normaliser = Normaliser(
@@ -153,9 +170,13 @@ class FittedPrompt:
         Raises:
             DataError: a text is longer than the model reads; the message names its row.
         """
-        count = self.fit.chosen.shots
-        prompts = self._asker.prompts(examples, shots_for(self._retriever, examples, count))
-        logps = self._asker.logps(examples, prompts, count, progress)
+        way = self.fit.chosen.way
+        prompts = self._asker.prompts(
+            examples,
+            shots_for(self._retriever, examples, way),
+            looked_up(self._library, examples, way),
+        )
+        logps = self._asker.logps(examples, prompts, way.shots, progress)
         answers = self._normaliser.scores(logps).argmax(axis=1)
         probabilities = self._normaliser.probabilities(logps)
         return [

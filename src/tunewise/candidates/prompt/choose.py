@@ -1,6 +1,6 @@
-"""Validation decides: how many shots to show, and how to compare labels.
+"""Validation decides: how many shots to show, which and how, and how to compare labels.
 
-Given each number of shots' prompts, tries them on the rows in a race: all on the first rows, and
+Given each way's prompts, tries them on the rows in a race: all on the first rows, and
 those that are clearly behind no further. Gives back every trial and the best. Knows nothing of
 how prompts are written or models loaded.
 """
@@ -14,8 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import binomtest
 
-from tunewise.candidates.prompt.normalise import NORMALISATIONS, Normaliser, offsets_of
+from tunewise.candidates.prompt.normalise import (
+    NORMALISATIONS,
+    Normalisation,
+    Normaliser,
+    offsets_of,
+)
 from tunewise.candidates.prompt.settings_file import Trial
+from tunewise.candidates.prompt.showing import Way
 from tunewise.records import Example
 
 HEAT = 25  # rows on which every number of shots is tried
@@ -24,9 +30,10 @@ BEHIND = 0.01  # one-sided p-value (exact McNemar) below which it is tried no fu
 
 @dataclass(frozen=True)
 class Outcome:
-    """The best trial, all of them, and each label's mean log-probability in the best's rows."""
+    """The best trial and its way, all trials, each label's mean log-probability in its rows."""
 
     best: Trial
+    way: Way
     tried: tuple[Trial, ...]
     offsets: np.ndarray
 
@@ -44,42 +51,47 @@ def rows_to_try(validation: Sequence[Example], most: int, seed: int) -> list[Exa
 
 
 def chosen(
-    counts: Sequence[int],
-    logps_of: Callable[[int, int], np.ndarray],
+    ways: Sequence[Way],
+    logps_of: Callable[[Way, int], np.ndarray],
     targets: np.ndarray,
     lengths: np.ndarray,
 ) -> Outcome:
-    """Return the number of shots and the normalisation with the best accuracy.
+    """Return the way to show examples and the normalisation with the best accuracy.
 
-    Ties go to fewer shots, then to the simpler normalisation.
+    Ties go to the way that stands first, then to the simpler normalisation.
 
     Args:
-        counts: numbers of shots to try.
-        logps_of: gives log-probabilities [rows, labels] for a number of shots on so many rows.
+        ways: to show examples, those with fewer first.
+        logps_of: gives log-probabilities [rows, labels] for a way on so many rows.
         targets: number of each row's true label, [rows].
         lengths: tokens of each label, [labels].
     """
     heat = min(HEAT, len(targets))
-    first = {count: _right(logps_of(count, heat), targets[:heat], lengths) for count in counts}
-    leader = max(counts, key=lambda count: (max(first[count].mean(axis=1)), -count))
+    first = {way: _right(logps_of(way, heat), targets[:heat], lengths) for way in ways}
+    leader = max(ways, key=lambda way: (max(first[way].mean(axis=1)), -ways.index(way)))
     rows = {
-        count: heat if count != leader and _is_behind(first[count], first[leader]) else len(targets)
-        for count in counts
+        way: heat if way != leader and _is_behind(first[way], first[leader]) else len(targets)
+        for way in ways
     }
-    logps = {count: logps_of(count, rows[count]) for count in counts}
+    logps = {way: logps_of(way, rows[way]) for way in ways}
     tried = [
-        Trial(count, how, float(right.mean()), rows[count])
-        for count in counts
+        (way, how, float(right.mean()))
+        for way in ways
         for how, right in zip(
-            NORMALISATIONS, _right(logps[count], targets[: rows[count]], lengths), strict=True
+            NORMALISATIONS, _right(logps[way], targets[: rows[way]], lengths), strict=True
         )
     ]
-    finalists = [trial for trial in tried if trial.rows == len(targets)]
+    finalists = [trial for trial in tried if rows[trial[0]] == len(targets)]
     best = max(
         finalists,
-        key=lambda t: (t.accuracy, -t.shots, -NORMALISATIONS.index(t.normalisation)),
+        key=lambda t: (t[2], -ways.index(t[0]), -NORMALISATIONS.index(t[1])),
     )
-    return Outcome(best, tuple(tried), offsets_of(logps[best.shots]))
+    trials = {trial: _trial(*trial, rows[trial[0]]) for trial in tried}
+    return Outcome(trials[best], best[0], tuple(trials.values()), offsets_of(logps[best[0]]))
+
+
+def _trial(way: Way, how: Normalisation, accuracy: float, rows: int) -> Trial:
+    return Trial(way.shots, how, accuracy, rows, way.select, way.order, way.passages)
 
 
 def _right(logps: np.ndarray, targets: np.ndarray, lengths: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from tunewise.errors import DataError, ModelError, one_line
 from tunewise.records import Message
 from tunewise.rendering.chat import PROBES, Chat, common_beginning
-from tunewise.rendering.wording import system_text, user_text
+from tunewise.rendering.wording import system_text, user_text, with_passages
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -65,14 +65,17 @@ class Conversation:
         self._system = system_text(templates, instruction, labels)
         self._cut, self._tail, self.label_ids = self._labels_after_prompts()
 
-    def prompt_ids(self, text: str, shots: Sequence[Shot] = ()) -> list[int]:
+    def prompt_ids(
+        self, text: str, shots: Sequence[Shot] = (), passages: Sequence[str] = ()
+    ) -> list[int]:
         """Return the token ids of the whole prompt for one text.
 
         Args:
             text: the row's input.
             shots: examples to show, the last stands next to the text.
+            passages: to show with the text, the best first.
         """
-        ids = self._ids(self.rendered(text, shots))
+        ids = self._ids(self.rendered(text, shots, passages))
         if self._cut == 0:
             return ids
         if ids[-self._cut :] != self._tail:
@@ -82,16 +85,18 @@ class Conversation:
             )
         return ids[: -self._cut]
 
-    def rendered(self, text: str, shots: Sequence[Shot] = ()) -> str:
+    def rendered(self, text: str, shots: Sequence[Shot] = (), passages: Sequence[str] = ()) -> str:
         """Return the prompt for one text as the model's template writes it."""
-        return self.chat.render(self.messages(text, shots), answer_follows=True)
+        return self.chat.render(self.messages(text, shots, passages), answer_follows=True)
 
     def shared_ids(self, shots: int) -> list[int]:
         """Return the tokens that all prompts with so many shots begin with."""
         prompts = [self.prompt_ids(probe, [Shot(probe, probe)] * shots) for probe in PROBES]
         return common_beginning(prompts)
 
-    def messages(self, text: str, shots: Sequence[Shot] = ()) -> list[Message]:
+    def messages(
+        self, text: str, shots: Sequence[Shot] = (), passages: Sequence[str] = ()
+    ) -> list[Message]:
         """Return the turns of a prompt; the system's words stand before all shots, being shared."""
         turns = [
             message
@@ -100,7 +105,7 @@ class Conversation:
                 Message("user", self._asked(shot.text)),
                 Message("assistant", shot.label),
             )
-        ] + [Message("user", self._asked(text))]
+        ] + [Message("user", with_passages(self._templates, self._asked(text), passages))]
         if self.chat.system == "first":
             return [Message("system", self._system), *turns]
         return [Message("user", f"{self._system}\n\n{turns[0].content}"), *turns[1:]]

@@ -12,11 +12,13 @@ from typing import Any
 from tunewise.candidates import Setup
 from tunewise.candidates.prompt.asked_file import Answering
 from tunewise.candidates.prompt.conversation import Shot
-from tunewise.candidates.prompt.reading import KEY
+from tunewise.candidates.prompt.reading import KEY, REASONING
 from tunewise.engines.asks import Ask
 from tunewise.records import Example, Message
 from tunewise.rendering.label_texts import label_texts
-from tunewise.rendering.wording import Wording, rendered, system_text, user_text
+from tunewise.rendering.wording import Wording, rendered, system_text, user_text, with_passages
+
+THOUGHTS = 1024  # tokens at most, before an answer that is thought about
 
 
 class Questions:
@@ -37,47 +39,66 @@ class Questions:
         said = setup.instruction
         if setup.labels:
             said = system_text(templates, setup.instruction, self.label_texts)
-        parts = [said, rendered(templates["schema.jinja"]) if answering == "constrained" else None]
-        system = "\n\n".join(part for part in parts if part)
-        self._wording = Wording(system or None, {}, templates)
+        self._said = said
+        self._wordings = {think: self._wording(think=think) for think in (False, True)}
 
-    def ask(self, example: Example, shots: Sequence[Shot]) -> Ask:
+    def ask(
+        self,
+        example: Example,
+        shots: Sequence[Shot] = (),
+        passages: Sequence[str] = (),
+        *,
+        think: bool = False,
+    ) -> Ask:
         """Return the ask of one row.
 
         Args:
             example: the row.
             shots: examples to show, the last stands next to the question.
+            passages: to show with it, the best first.
+            think: whether the model is to think before it answers.
         """
-        turns = self._wording.prompt(example)
+        turns = self._wordings[think].prompt(example)
+        if passages:
+            told = with_passages(self.templates, turns[-1].content, passages)
+            turns = [*turns[:-1], Message("user", told)]
         first = 1 if turns and turns[0].role == "system" else 0
-        shown = [turn for shot in shots for turn in self._shown(shot)]
+        shown = [turn for shot in shots for turn in self._shown(shot, think=think)]
+        schema = self._schema(think=think) if self.answering == "constrained" else None
         return Ask(
             place=f"{example.source}:{example.row}",
             messages=(*turns[:first], *shown, *turns[first:]),
-            max_new_tokens=self.max_new_tokens,
-            schema=self._schema() if self.answering == "constrained" else None,
-            alternatives=self.answering == "scored",
+            max_new_tokens=self.max_new_tokens + (THOUGHTS if think else 0),
+            schema=schema,
+            alternatives=self.answering == "scored" and not think,
         )
 
-    def _shown(self, shot: Shot) -> tuple[Message, Message]:
-        answer = shot.label
+    def _wording(self, *, think: bool) -> Wording:
+        constrained = self.answering == "constrained"
+        parts = [self._said]
+        if think:
+            parts.append(rendered(self.templates, "think.jinja", schema=constrained))
+        elif constrained:
+            parts.append(rendered(self.templates, "schema.jinja"))
+        system = "\n\n".join(part.strip() for part in parts if part)
+        return Wording(system or None, {}, self.templates)
+
+    def _shown(self, shot: Shot, *, think: bool) -> tuple[Message, Message]:
+        answer = f"Answer: {shot.label}" if think else shot.label
         if self.answering == "constrained":
-            answer = one_line_json({KEY: shot.label})
+            answer = json.dumps({KEY: shot.label}, ensure_ascii=False)
         question = Message("user", user_text(self.templates, shot.text))
         return question, Message("assistant", answer)
 
-    def _schema(self) -> dict[str, Any]:
+    def _schema(self, *, think: bool) -> dict[str, Any]:
         answer: dict[str, Any] = {"type": "string"}
         if self.label_texts:
             answer["enum"] = list(self.label_texts)
+        fields = {REASONING: {"type": "string"}} if think else {}
+        fields[KEY] = answer
         return {
             "type": "object",
-            "properties": {KEY: answer},
-            "required": [KEY],
+            "properties": fields,
+            "required": list(fields),
             "additionalProperties": False,
         }
-
-
-def one_line_json(value: object) -> str:
-    """Return a value as JSON on one line."""
-    return json.dumps(value, ensure_ascii=False)

@@ -25,7 +25,7 @@ SURE = 0.5  # share of probability that labels must hold for the tokens to decid
 SHORTEST_MENTION = 4  # letters of a label that counts where a sentence mentions it
 SHOWN = 120  # characters of an answer that is no label
 NOTHING = "(no answer)"
-KEY = "answer"  # of a JSON reply
+KEY, REASONING = "answer", "reasoning"  # of a JSON reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +149,8 @@ def apart(reply: Reply) -> tuple[str | None, str]:
     rest = THOUGHT.sub("", reply.text).strip()
     reasons = [reason for reason in (reply.reasoning, *inside) if reason and reason.strip()]
     written = json_of(rest)
-    if isinstance(written, dict) and isinstance(written.get("reasoning"), str):
-        reasons.append(written["reasoning"])
+    if isinstance(written, dict) and isinstance(written.get(REASONING), str):
+        reasons.append(written[REASONING])
     elif (line := list(ANSWER.finditer(rest))) and rest[: line[-1].start()].strip():
         reasons.append(rest[: line[-1].start()].strip())
     return "\n".join(reasons) or None, rest

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tunewise.candidates.prompt.normalise import Normalisation
+from tunewise.candidates.prompt.showing import Way
 from tunewise.errors import ModelError, RunFolderError
 from tunewise.files import read_record
 from tunewise.models.catalogue import Kind
 from tunewise.models.resolve import ModelFolder, resolve
 from tunewise.progress import Progress
+from tunewise.task.settings import Order, Select
 
 SETTINGS = "settings.json"
 MENDS = "Run the task again; it fits anew."
@@ -35,6 +37,14 @@ class Choice:
 
     shots: int
     normalisation: Normalisation
+    select: Select = "nearest"
+    order: Order = "nearest_last"
+    passages: int = 0
+
+    @property
+    def way(self) -> Way:
+        """The way to prompt."""
+        return Way(self.shots, self.select, self.order, self.passages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +55,9 @@ class Trial:
     normalisation: Normalisation
     accuracy: float
     rows: int
+    select: Select = "nearest"
+    order: Order = "nearest_last"
+    passages: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +66,7 @@ class PromptFit:
 
     Attributes:
         model: the language model that scores labels.
-        retriever: the encoder that finds the nearest examples; None when none are shown.
+        retriever: the encoder that finds examples and passages; None when none are shown.
         labels: the legal answers, in the order of scores.
         label_texts: how each is written in prompts.
         templates: Jinja texts of the prompt, by name.

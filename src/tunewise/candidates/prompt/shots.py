@@ -1,11 +1,13 @@
-"""The training examples that can be shown, and which of them are nearest to a text.
+"""The training examples that can be shown, and those that are shown with a row.
 
 Given examples and their embeddings (unit length), gives back a pool that can be written to a
-folder, read back, and asked for neighbours. Knows nothing of templates or language models.
+folder and read back, and a retriever that words what showing.py picks of it. Knows nothing of
+templates or language models.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from tunewise.candidates.prompt.conversation import Shot
+from tunewise.candidates.prompt.lexical import Lexical
+from tunewise.candidates.prompt.showing import NEAR, Way, diverse, fixed, fused, nearest
 from tunewise.errors import RunFolderError
 from tunewise.files import read_records, write_jsonl, written_whole
 from tunewise.progress import Progress
@@ -42,25 +46,6 @@ class ShotPool:
 
     rows: tuple[PoolRow, ...]
     embeddings: np.ndarray
-
-    def nearest(self, wanted: np.ndarray, ids: Sequence[str], count: int) -> list[list[PoolRow]]:
-        """Return for each text its nearest rows by cosine, the most similar last.
-
-        A row is never shown to itself. Equal similarities are ordered as the pool is.
-
-        Args:
-            wanted: embeddings of the texts, [texts, hidden].
-            ids: of the texts, so that one that is in the pool doesn't see itself.
-            count: rows per text, or all there are if fewer.
-        """
-        place = {row.id: number for number, row in enumerate(self.rows)}
-        similar = wanted @ self.embeddings.T  # [texts, rows]
-        found = []
-        for of_text, text_id in zip(similar, ids, strict=True):
-            order = np.argsort(-of_text, kind="stable")
-            nearest = order[order != place.get(text_id, -1)][:count]
-            found.append([self.rows[number] for number in nearest[::-1]])
-        return found
 
     def save(self, folder: Path) -> None:
         """Write the pool into a folder: JSONL for people, safetensors for the embeddings."""
@@ -103,37 +88,89 @@ class Retriever:
     Args:
         embedder: of the texts; the one that embedded the pool.
         pool: the training examples.
-        label_texts: how each label is written in a prompt.
+        label_texts: how each label is written in a prompt; where answers are texts, themselves.
+        by_label: whether fixed shots take turns by label.
     """
 
-    def __init__(self, embedder: Embedder, pool: ShotPool, label_texts: dict[str, str]) -> None:
-        self.embedder = embedder
-        self.pool = pool
-        self.label_texts = label_texts
+    def __init__(
+        self,
+        embedder: Embedder,
+        pool: ShotPool,
+        label_texts: dict[str, str],
+        *,
+        by_label: bool = True,
+    ) -> None:
+        self.embedder, self.pool, self.label_texts = embedder, pool, label_texts
+        self._by_label = by_label
+        self._place = {row.id: number for number, row in enumerate(pool.rows)}
+        self._fixed: dict[int, list[int]] = {}
 
-    def shots(self, examples: Sequence[Example], count: int) -> list[list[Shot]]:
-        """Return each example's nearest `count` training examples, the most similar last."""
-        wanted = self.embedder.embed([e.input for e in examples])
-        nearest = self.pool.nearest(wanted, [e.id for e in examples], count)
-        return [[Shot(row.text, self.label_texts[row.label]) for row in rows] for rows in nearest]
+    def shots(self, examples: Sequence[Example], way: Way) -> list[list[Shot]]:
+        """Return the training examples that are shown with each example, in their order.
+
+        A row is never shown to itself.
+        """
+        if way.select == "fixed":
+            numbers = [self._fixed_for(example, way.shots) for example in examples]
+        else:
+            wanted = self.embedder.embed([e.input for e in examples])
+            similar = wanted @ self.pool.embeddings.T  # [examples, rows]
+            for of_text, example in zip(similar, examples, strict=True):
+                if example.id in self._place:
+                    of_text[self._place[example.id]] = -np.inf
+            pairs = zip(examples, similar, strict=True)
+            numbers = [self._picked(example, row, way) for example, row in pairs]
+        last = way.order == "nearest_last"
+        return [[self._shot(n) for n in (of[::-1] if last else of)] for of in numbers]
+
+    def _picked(self, example: Example, similar: np.ndarray, way: Way) -> list[int]:
+        if way.select == "diverse":
+            found = diverse(similar, self.pool.embeddings, way.shots)
+        elif way.select == "fused":
+            most = NEAR * way.shots
+            words = self._lexical.ranking(example.input, most)
+            found = fused([nearest(similar, most), words], way.shots + 1)
+        else:
+            found = nearest(similar, way.shots)
+        return [n for n in found if similar[n] > -np.inf][: way.shots]
+
+    @functools.cached_property
+    def _lexical(self) -> Lexical:
+        return Lexical([row.text for row in self.pool.rows])
+
+    def _fixed_for(self, example: Example, count: int) -> list[int]:
+        if count not in self._fixed:  # one to spare, for a row that would be shown to itself
+            labels = [row.label if self._by_label else "" for row in self.pool.rows]
+            self._fixed[count] = fixed(labels, self.pool.embeddings, count + 1)
+        own = self._place.get(example.id)
+        return [n for n in self._fixed[count] if n != own][:count]
+
+    def _shot(self, number: int) -> Shot:
+        row = self.pool.rows[number]
+        return Shot(row.text, self.label_texts[row.label])
 
 
 def retriever_over(
-    train: Sequence[Example], encoder: Path, label_texts: dict[str, str], progress: Progress
+    train: Sequence[Example],
+    encoder: Path,
+    label_texts: dict[str, str],
+    progress: Progress,
+    *,
+    by_label: bool = True,
 ) -> Retriever:
     """Return what finds shots among these examples, embedded by the encoder in a folder."""
     from tunewise.engines.embeddings import Embedder
 
     embedder = Embedder(encoder)
     pool = pool_of(train, embedder.embed([e.input for e in train], progress))
-    return Retriever(embedder, pool, label_texts)
+    return Retriever(embedder, pool, label_texts, by_label=by_label)
 
 
 def shots_for(
-    retriever: Retriever | None, examples: Sequence[Example], count: int
+    retriever: Retriever | None, examples: Sequence[Example], way: Way
 ) -> list[list[Shot]]:
     """Return the shots of each example: none where none are wanted."""
-    if count == 0 or not examples:
+    if way.shots == 0 or not examples:
         return [[] for _ in examples]
     assert retriever is not None, "shots need a retriever"
-    return retriever.shots(examples, count)
+    return retriever.shots(examples, way)

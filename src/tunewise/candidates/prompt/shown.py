@@ -10,15 +10,17 @@ from pathlib import Path
 
 from tunewise.candidates import Setup
 from tunewise.candidates.prompt.conversation import Conversation, Shot
+from tunewise.candidates.prompt.passages import Library, load_library, looked_up
 from tunewise.candidates.prompt.settings_file import checked_settings, same_model
 from tunewise.candidates.prompt.shots import Retriever, load_pool, shots_for
+from tunewise.candidates.prompt.showing import Way
 from tunewise.engines.embeddings import Embedder
 from tunewise.models.loading import context_length, load_tokenizer
 from tunewise.models.resolve import resolve
 from tunewise.progress import Progress
 from tunewise.records import Example
 from tunewise.rendering.label_texts import label_texts
-from tunewise.rendering.wording import template_texts
+from tunewise.rendering.wording import SCORED_TEMPLATES, template_texts
 from tunewise.task.settings import PromptSettings
 
 
@@ -45,8 +47,12 @@ class Shown:
         self, settings: PromptSettings, setup: Setup, folder: Path | None, progress: Progress
     ) -> None:
         self._retriever: Retriever | None = None
-        self._count = 0
-        texts, templates = label_texts(setup.labels), template_texts()
+        self._way = Way(0)
+        self._library: Library | None = None
+        texts, templates = (
+            label_texts(setup.labels),
+            template_texts(SCORED_TEMPLATES, setup.task_folder),
+        )
         instruction = setup.instruction
         if folder is None:
             model = resolve(settings.model, progress, task_folder=setup.task_folder)
@@ -55,22 +61,27 @@ class Shown:
             fit = checked_settings(folder, setup.labels)
             model = same_model(fit.model, progress, setup.task_folder)
             texts, templates, instruction = fit.label_texts, fit.templates, fit.instruction
-            self._count = fit.chosen.shots
+            self._way = fit.chosen.way
             if fit.retriever is not None:
                 encoder = same_model(fit.retriever, progress, setup.task_folder)
                 words = dict(zip(fit.labels, texts, strict=True))
-                self._retriever = Retriever(Embedder(encoder.path), load_pool(folder), words)
-            self.notes = (f"As the run fitted it, with {self._count} training examples shown.",)
+                embedder = Embedder(encoder.path)
+                if fit.chosen.shots:
+                    self._retriever = Retriever(embedder, load_pool(folder), words)
+                if fit.chosen.passages:
+                    self._library = load_library(folder, embedder)
+            self.notes = (f"As the run fitted it, with {self._way.shots} training examples shown.",)
         tokenizer = load_tokenizer(model.path)
         self.max_length = context_length(model.path, tokenizer)
         self.conversation = Conversation(tokenizer, texts, instruction, templates)
 
     def shots(self, example: Example) -> list[Shot]:
         """Return the training examples that are shown for a row; never the row itself."""
-        return shots_for(self._retriever, [example], self._count)[0]
+        return shots_for(self._retriever, [example], self._way)[0]
 
     def prompt(self, example: Example) -> tuple[str, list[int]]:
         """Return the prompt of a row as text, and the tokens that the model is given of it."""
         shots = self.shots(example)
-        text = self.conversation.rendered(example.input, shots)
-        return text, self.conversation.prompt_ids(example.input, shots)
+        found = looked_up(self._library, [example], self._way)[0]
+        text = self.conversation.rendered(example.input, shots, found)
+        return text, self.conversation.prompt_ids(example.input, shots, found)

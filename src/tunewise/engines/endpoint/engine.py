@@ -29,6 +29,7 @@ from tunewise.errors import TunewiseError
 from tunewise.progress import Progress, showing
 
 MARGIN = 256  # tokens that an endpoint may put around the messages, before one has been counted
+BYTES = 2  # of a token of running text at least
 NO_CAP = Cap()
 AROUND = 16  # around each of them
 ANNOUNCED: set[tuple[str, str, str]] = set()  # account, endpoint and model, in this process
@@ -158,6 +159,10 @@ class Endpoint:
             self._ask_all(unknown, progress, title)
         self.sent = before
         return [self._kept(self._request(ask)) for ask in asks]
+
+    def lengths(self, texts: Sequence[str]) -> list[int]:
+        """Return how many tokens each text has at most, in any usual script."""
+        return [-(-len(text.encode("utf-8", "surrogatepass")) // BYTES) for text in texts]
 
     def close(self) -> None:
         """Let go of connections and of the book."""

@@ -1,0 +1,87 @@
+"""The model that a prompt is asked of, wherever it is: at an endpoint or on this machine.
+
+Given settings, or what a fit left on record, gives back an engine with what there is to say of it.
+Nothing is sent by that. Knows nothing of prompts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tunewise.candidates import Setup
+from tunewise.candidates.prompt.asked_file import AskedFit
+from tunewise.candidates.prompt.outward import endpoint_of
+from tunewise.candidates.prompt.settings_file import UsedModel, found_model, same_model, used
+from tunewise.engines.asks import Engine
+from tunewise.engines.endpoint.address import Address
+from tunewise.engines.endpoint.book import Spent
+from tunewise.engines.endpoint.dialect import Dialect
+from tunewise.engines.endpoint.engine import Endpoint
+from tunewise.progress import Progress, Silent
+from tunewise.task.settings import PromptSettings
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that can be asked.
+
+    Attributes:
+        name: of the model.
+        engine: that replies.
+        used: the very model, where it is on this machine.
+        dtype: of its weights there.
+    """
+
+    name: str
+    engine: Engine
+    used: UsedModel | None = None
+    dtype: str | None = None
+
+    @property
+    def address(self) -> Address | None:
+        """Where it is asked; None on this machine."""
+        return self.engine.address if isinstance(self.engine, Endpoint) else None
+
+    @property
+    def dialect(self) -> Dialect | None:
+        """Parameters that the endpoint takes; None on this machine."""
+        return self.engine.dialect if isinstance(self.engine, Endpoint) else None
+
+    def announce(self, what: str, personal: Sequence[str], progress: Progress) -> None:
+        """Say what will leave this machine, where something will."""
+        if isinstance(self.engine, Endpoint):
+            self.engine.announce(what, personal, progress)
+
+    def spent(self, account: str) -> Spent | None:
+        """Return what an account has come to; None where nothing is paid."""
+        return self.engine.book.spent(account) if isinstance(self.engine, Endpoint) else None
+
+
+def model_of(settings: PromptSettings, setup: Setup, progress: Progress) -> Model:
+    """Return the model that settings name; one on this machine remembers what it was asked.
+
+    Raises:
+        ModelError: it can't be found or used.
+    """
+    if settings.endpoint is not None:
+        return Model(settings.model, endpoint_of(settings, setup))
+    from tunewise.engines.local import Local
+
+    folder = found_model(settings.model, "causal", progress, setup.task_folder)
+    engine = Local(folder, remembers=True)
+    return Model(folder.name, engine, used(folder), engine.dtype)
+
+
+def model_on_record(fit: AskedFit, settings: PromptSettings, setup: Setup) -> Model:
+    """Return the model that a prompt was fitted with.
+
+    Raises:
+        ModelError: the name now leads to other weights.
+    """
+    if fit.local is None:
+        return Model(fit.model, endpoint_of(settings, setup, fit.dialect))
+    from tunewise.engines.local import Local
+
+    engine = Local(same_model(fit.local, Silent(), setup.task_folder))
+    return Model(fit.model, engine, fit.local, fit.dtype)

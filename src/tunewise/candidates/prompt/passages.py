@@ -1,0 +1,171 @@
+"""The user's documents as passages, and which of them a text points at.
+
+Given a folder of texts, gives back passages of a few sentences; given a text, the passages that
+words (BM25) and meaning (embeddings) find, both rankings fused. Knows nothing of prompts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from tunewise.candidates import Setup
+from tunewise.candidates.prompt.lexical import Lexical
+from tunewise.candidates.prompt.showing import NEAR, Way, fused, nearest
+from tunewise.errors import DataError, FileMissing, RunFolderError
+from tunewise.files import read_records, write_jsonl, written_whole
+from tunewise.progress import Progress
+from tunewise.records import Example
+from tunewise.task.settings import PromptSettings
+
+if TYPE_CHECKING:
+    from tunewise.engines.embeddings import Embedder
+
+SUFFIXES = (".txt", ".md", ".markdown", ".rst")
+WORDS = 120  # of a passage at most; encoders read about as much
+OVERLAP = 20  # words that a passage repeats of the one before it, in the same paragraph
+ROWS, EMBEDDINGS = "passages.jsonl", "passages.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Part of a document."""
+
+    source: str
+    text: str
+
+
+def passages_in(folder: Path) -> list[Passage]:
+    """Return the passages of all texts in a folder and below, in the order of their names.
+
+    Raises:
+        FileMissing: there is no such folder.
+        DataError: it holds no text, or one that isn't UTF-8.
+    """
+    if not folder.is_dir():
+        raise FileMissing("the folder of documents isn't there", where=str(folder))
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix.lower() in SUFFIXES)
+    found = []
+    for file in files:
+        try:
+            text = file.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"the document isn't UTF-8 (byte {error.start})",
+                where=str(file),
+                mend="Save it so.",
+            ) from error
+        name = file.relative_to(folder).as_posix()
+        found += [Passage(name, part) for part in parts(text)]
+    if not found:
+        kinds = ", ".join(SUFFIXES)
+        raise DataError(
+            f"the folder holds no text to look up ({len(files)} files of the kinds {kinds})",
+            where=str(folder),
+            mend="Put texts into it, or leave out `documents`.",
+        )
+    return found
+
+
+def parts(text: str) -> list[str]:
+    """Return a text in parts: short paragraphs joined, long ones cut with a little overlap."""
+    found: list[str] = []
+    held: list[str] = []
+    for paragraph in re.split(r"\n\s*\n", text):
+        words = paragraph.split()
+        if not words:
+            continue
+        if len(held) + len(words) <= WORDS:
+            held += words
+            continue
+        if held:
+            found.append(" ".join(held))
+        start = 0
+        while len(words) - start > WORDS:
+            found.append(" ".join(words[start : start + WORDS]))
+            start += WORDS - OVERLAP
+        held = words[start:]
+    return [*found, " ".join(held)] if held else found
+
+
+class Library:
+    """Passages that can be looked up.
+
+    Args:
+        embedder: of texts; the one that embedded the passages.
+        passages: at least one.
+        embeddings: of them, of unit length, [passages, hidden].
+    """
+
+    def __init__(
+        self, embedder: Embedder, passages: Sequence[Passage], embeddings: np.ndarray
+    ) -> None:
+        self._embedder, self._passages, self._embeddings = embedder, passages, embeddings
+        self._lexical = Lexical([passage.text for passage in passages])
+
+    def passages(self, texts: Sequence[str], count: int) -> list[list[str]]:
+        """Return the passages that each text points at, the best first."""
+        similar = self._embedder.embed(list(texts)) @ self._embeddings.T  # [texts, passages]
+        found = []
+        for text, of_text in zip(texts, similar, strict=True):
+            most = NEAR * count
+            both = [nearest(of_text, most), self._lexical.ranking(text, most)]
+            found.append([self._passages[n].text for n in fused(both, count)])
+        return found
+
+    def save(self, folder: Path) -> None:
+        """Write the passages and their embeddings into a folder."""
+        write_jsonl(folder / ROWS, self._passages)
+        with written_whole(folder / EMBEDDINGS) as temporary:
+            save_file({"embeddings": np.ascontiguousarray(self._embeddings)}, temporary)
+
+
+def library_of(
+    settings: PromptSettings, setup: Setup, embedder: Embedder, progress: Progress
+) -> Library | None:
+    """Return the library of a candidate's documents; None where it names none."""
+    if settings.documents is None:
+        return None
+    folder = setup.task_folder / settings.documents
+    found = passages_in(folder)
+    progress.line(f"Documents: {len(found):,} passages in {settings.documents}.")
+    return Library(embedder, found, embedder.embed([p.text for p in found], progress))
+
+
+def looked_up(
+    library: Library | None, examples: Sequence[Example], way: Way
+) -> Sequence[Sequence[str]]:
+    """Return the passages that a way shows with each example: none where none are wanted."""
+    if way.passages == 0 or not examples:
+        return [()] * len(examples)
+    assert library is not None, "passages need a library"
+    return library.passages([example.input for example in examples], way.passages)
+
+
+def load_library(folder: Path, embedder: Embedder) -> Library:
+    """Return the library that `save` wrote into a folder.
+
+    Raises:
+        RunFolderError: it isn't as it was written.
+    """
+    passages = read_records(folder / ROWS, Passage)
+    try:
+        embeddings = load_file(folder / EMBEDDINGS)["embeddings"]
+    except (OSError, SafetensorError, KeyError) as error:
+        raise RunFolderError(
+            f"the passages' embeddings can't be read ({error})",
+            where=str(folder / EMBEDDINGS),
+            mend="Run the task again; it makes anew what is missing.",
+        ) from error
+    if len(embeddings) != len(passages):
+        raise RunFolderError(
+            f"{len(embeddings):,} embeddings for {len(passages):,} passages", where=str(folder)
+        )
+    return Library(embedder, passages, embeddings)

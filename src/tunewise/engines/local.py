@@ -1,0 +1,94 @@
+"""A language model on this machine, as an engine: messages in, greedy or sampled text out.
+
+Given a model's folder, gives back replies; prompts of like length are answered together. It writes
+no log-probabilities and keeps to no schema; labels are scored by label_scoring.py. Knows nothing of
+tasks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from tunewise.engines.asks import Abilities, Ask, Reply
+from tunewise.engines.generation import Writer
+from tunewise.engines.precision import fastest_dtype
+from tunewise.models.loading import load_causal, load_tokenizer, stop_ids
+from tunewise.models.resolve import ModelFolder
+from tunewise.progress import Progress
+from tunewise.rendering.chat import Chat
+
+
+class Local:
+    """A language model and the conversation it is given.
+
+    Args:
+        model: its folder.
+        remembers: whether a question that comes again is answered as before, without the model.
+
+    Attributes:
+        dtype: of the weights, such as 'bfloat16'.
+        sent: questions of the last `generate` that the model was given.
+    """
+
+    abilities = Abilities(alternatives=False, schema=False)
+
+    def __init__(self, model: ModelFolder, *, remembers: bool = False) -> None:
+        self.chat = Chat(load_tokenizer(model.path))
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        loaded = load_causal(model.path, fastest_dtype(device)).to(device)
+        self.dtype = str(loaded.dtype).removeprefix("torch.")
+        ends = {*stop_ids(model.path)}
+        ends |= {self.chat.end_id} if self.chat.end_id is not None else set()
+        pad = self.chat.tokenizer.pad_token_id
+        self._writer = Writer(loaded, sorted(ends), min(ends) if pad is None else pad)
+        self._remembers, self._known = remembers, dict[Ask, Reply]()
+        self.sent = 0
+
+    def generate(self, asks: Sequence[Ask], progress: Progress, title: str) -> list[Reply]:
+        """Return a reply to each ask, in their order; `title` is what the bar says.
+
+        Raises:
+            DataError: a prompt leaves no room for an answer; the message names its row.
+        """
+        known = dict(self._known)
+        unknown = [ask for ask in dict.fromkeys(asks) if ask not in known]
+        self.sent = len(unknown)
+        kinds = dict.fromkeys((a.max_new_tokens, a.temperature, a.sample) for a in unknown)
+        for kind in kinds:
+            some = [a for a in unknown if (a.max_new_tokens, a.temperature, a.sample) == kind]
+            known |= zip(some, self._replies(some, progress, title), strict=True)
+        if self._remembers:
+            self._known = known
+        return [known[ask] for ask in asks]
+
+    def lengths(self, texts: Sequence[str]) -> list[int]:
+        """Return how many tokens each text has."""
+        return [len(ids) for ids in self.chat.ids(texts)]
+
+    def close(self) -> None:
+        """Nothing is held but memory."""
+
+    def _replies(self, asks: Sequence[Ask], progress: Progress, title: str) -> list[Reply]:
+        texts = [self.chat.render(ask.messages, answer_follows=True) for ask in asks]
+        prompts = self.chat.ids(texts)
+        written = self._writer.write(
+            prompts,
+            asks[0].max_new_tokens,
+            progress,
+            [ask.place for ask in asks],
+            title=title,
+            temperature=asks[0].temperature,
+            seed=asks[0].sample,
+        )
+        decode = self.chat.tokenizer.decode
+        return [
+            Reply(
+                text=str(decode(answer.ids, skip_special_tokens=True)).strip(),
+                ended=answer.ended,
+                prompt_tokens=len(prompt),
+                completion_tokens=len(answer.ids) + answer.ended,
+            )
+            for prompt, answer in zip(prompts, written, strict=True)
+        ]
