@@ -451,3 +451,42 @@ def test_templates_that_come_with_a_run_reach_nothing_outside(tmp_path: Path) ->
     attack = "{{ ''.__class__.__mro__[1].__subclasses__() }}"
     with pytest.raises(BadInput, match="can't be rendered"):
         rendered({"user.jinja": attack}, "user.jinja", text="x")
+
+
+def test_a_search_finds_the_instruction_that_helps_within_its_budget(tmp_path: Path) -> None:
+    def helped(messages: list[dict[str, str]]) -> str:
+        if "Below are examples" in messages[0]["content"]:
+            return '"Name the fruit, please."'
+        right = "Name the fruit, please." in messages[0]["content"]
+        return fruit(messages) if right else "red pear"
+
+    told = Told()
+    with serving(ChatServer(helped)) as server:
+        made = prompt(server, search={"requests": 200, "proposals": 2, "draws": 0})
+        fitted = made.fit(TRAIN, VALIDATION, tmp_path, told)
+        asked = len(server.asked)
+        answers = made.load(tmp_path).predict(TEST, Silent())
+    fit = read_record(tmp_path / "settings.json", AskedFit)
+    assert fit.instructions[fit.chosen.instruction] == "Name the fruit, please."
+    assert fit.instructions[0] == "Which fruit?"
+    assert len(fit.tried) == len(fit.instructions) == 6  # four ways to say it, one proposal
+    assert [a.answer for a in answers] == [one.target for one in TEST]
+    assert asked <= 200 + 2 + 1
+    seen = {body["messages"][-1]["content"] for body in server.asked[:asked]}
+    assert not seen & {one.input for one in TEST}
+    assert fitted.fit == fit
+    assert any("Prompt search: 6 ways" in line for line in told.lines)
+
+
+def test_a_search_stays_within_its_money(tmp_path: Path) -> None:
+    told = Told()
+    with serving(ChatServer(fruit)) as server:
+        made = prompt(
+            server,
+            price={"input": 1.0, "output": 4.0},
+            search={"requests": 1_000, "usd": 0.003, "proposals": 1, "draws": 0},
+        )
+        made.fit(TRAIN, VALIDATION, tmp_path, told)
+    assert sum(server.tokens) * 4e-6 < 0.01
+    assert server.tokens[0] * 1e-6 + server.tokens[1] * 4e-6 <= 0.003 + 0.0002  # and one row before
+    assert any("ended early" in line for line in told.lines)

@@ -190,6 +190,29 @@ class PriceSettings(Strict):
     cached_input: Annotated[float, Field(ge=0)] | None = None
 
 
+class SearchSettings(Strict):
+    """A search among instructions and sets of examples, within a budget."""
+
+    requests: Annotated[int, Field(ge=16)] = Field(
+        400, description="Requests that the search may take; those for proposals come on top."
+    )
+    tokens: PositiveInt | None = Field(
+        None, description="Tokens that the search may take. Left out: no limit of its own."
+    )
+    usd: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
+        None, description="US dollars that the search may take. Left out: no limit of its own."
+    )
+    instructions: list[str] = Field(
+        default_factory=list, description="Instructions of your own to try beside the task's."
+    )
+    proposals: Annotated[int, Field(ge=0, le=32)] = Field(
+        4, description="Instructions that the model is asked to propose."
+    )
+    draws: Annotated[int, Field(ge=0, le=32)] = Field(
+        4, description="Random sets of fixed examples to try, for each number of shots."
+    )
+
+
 Select = Literal["nearest", "diverse", "fused", "fixed"]
 Order = Literal["nearest_last", "nearest_first"]
 ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
@@ -266,8 +289,11 @@ class PromptSettings(CandidateSettings):
         description="Numbers of passages to show, where there are documents; validation picks one.",
     )
     retriever: str = Field(DEFAULT_ENCODER, description="Encoder that finds the nearest examples.")
+    search: SearchSettings | None = Field(
+        None, description="Search among instructions and examples. Left out: no search."
+    )
     validation_rows: PositiveInt = Field(
-        150, description="Rows, at most, on which each number of shots is tried."
+        150, description="Rows, at most, on which each way to prompt is tried."
     )
     test_rows: PositiveInt = Field(
         400, description="Rows, at most, on which it is judged: a random part, stated as such."
@@ -283,6 +309,8 @@ class PromptSettings(CandidateSettings):
         if self.votes > 1 and True not in self.think:
             raise ValueError("'votes' are for replies with thoughts; set 'think: [true]'")
         if self.endpoint is None:
+            if self.search is not None and (self.search.tokens or self.search.usd):
+                raise ValueError("a search on this machine is bounded by 'requests' alone")
             if stray := [name for name in FOR_ENDPOINTS if name in self.model_fields_set]:
                 raise ValueError(f"'{stray[0]}' is for an endpoint; name it with 'endpoint'")
         elif "model" not in self.model_fields_set:
@@ -659,7 +687,7 @@ class Task(Strict):
         if self.decide.metric == "checks" and not self.checks:
             raise ValueError("decide: metric 'checks' needs at least one item in checks")
         if self.kind == "classification":
-            self._refuse_thoughts_beside_scores()
+            self._refuse_what_scores_bear_not()
         if self.kind == "generation":
             for entry in self.candidates:
                 if entry.kind not in WRITERS:
@@ -676,14 +704,21 @@ class Task(Strict):
                     f"candidates: '{name}' sends rows to an endpoint, which 'offline: true' forbids"
                 )
 
-    def _refuse_thoughts_beside_scores(self) -> None:
+    def _refuse_what_scores_bear_not(self) -> None:
+        """Refuse settings that labels which are scored on this machine can't have."""
         for name, entry in named(self.candidates).items():
             settings = entry.settings
-            here = isinstance(settings, PromptSettings) and settings.endpoint is None
-            if here and {*settings.think} == {True, False}:  # type: ignore[attr-defined]
+            if not isinstance(settings, PromptSettings) or settings.endpoint is not None:
+                continue
+            if {*settings.think} == {True, False}:
                 raise ValueError(
                     f"candidates: '{name}' is on this machine, where labels are scored without"
                     " thoughts; give one candidate 'think: [true]', and another none"
+                )
+            if settings.search is not None and True not in settings.think:
+                raise ValueError(
+                    f"candidates: '{name}' is on this machine, where labels are scored; a 'search'"
+                    " needs an endpoint, or 'think: [true]'"
                 )
 
 

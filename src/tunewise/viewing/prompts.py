@@ -152,6 +152,7 @@ def _asked(
             shots_for(found.retriever, [example], way)[0],
             looked_up(found.library, [example], way)[0],
             think=way.think,
+            instruction=way.instruction,
         )
         note = f"As the run fitted it: {way.words}, answers {fit.answering}."
     return AskedPrompt(name, place, note, tuple(Said(m.role, m.content) for m in ask.messages))

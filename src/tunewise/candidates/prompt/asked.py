@@ -9,6 +9,7 @@ nothing of test rows or of other candidates.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,24 +25,27 @@ from tunewise.candidates.prompt.asked_parts import (
 )
 from tunewise.candidates.prompt.asker import Asker
 from tunewise.candidates.prompt.choose import rows_to_try
+from tunewise.candidates.prompt.instructions import instructions_of
 from tunewise.candidates.prompt.models import Model, model_of, model_on_record
 from tunewise.candidates.prompt.outward import what_is_sent
+from tunewise.candidates.prompt.questions import replace_instructions
 from tunewise.candidates.prompt.race import Raced, raced
 from tunewise.candidates.prompt.reading import LabelReader, Read
+from tunewise.candidates.prompt.search import arms_of, halved
 from tunewise.candidates.prompt.settings_file import (
     MENDS,
     SETTINGS,
 )
 from tunewise.candidates.prompt.showing import Way, ways_of
 from tunewise.engines.endpoint.prices import PICO
-from tunewise.errors import DataError, RunFolderError
+from tunewise.errors import CapReached, DataError, RunFolderError
 from tunewise.files import read_record, write_json
 from tunewise.overlap import rouge_l
 from tunewise.progress import Progress
 from tunewise.records import Example, Prediction
 from tunewise.rendering.label_texts import label_texts
 from tunewise.rendering.wording import ASKED_TEMPLATES, template_texts
-from tunewise.task.settings import PromptSettings
+from tunewise.task.settings import PromptSettings, SearchSettings
 
 LONG = 99.0  # percentile of the training answers' lengths that a long one has
 JSON_TOKENS = 24  # at most, around an answer in JSON
@@ -96,24 +100,19 @@ class AskedPrompt:
             model.engine, model.name, questions, reader, found.retriever, found.library,
             settings.votes,
         )  # fmt: skip
-        unread: dict[Way, int] = {}
-
-        def scores_of(way: Way, first: int) -> np.ndarray:
-            reads, _ = asker.answers(rows[:first], way, progress)
-            unread[way] = sum(not read.is_label for read in reads)
-            return _scores([row.target for row in rows[:first]], reads, labels=bool(texts))
-
-        best, tried = raced(ways, scores_of, len(rows))
-        self._leave(
-            folder, asker, model, found,
-            outcome=(best, tried), unread=unread[best.way], row=rows[0],
-        )  # fmt: skip
+        judge = _Judge(asker, rows, progress)
+        if settings.search is None:
+            best, tried = raced(ways, judge, len(rows))
+        else:
+            with model.within(settings.search, setup.outward.account):
+                judge, best, tried = self._searched(settings.search, judge, ways, train)
+        self._leave(folder, judge, model, found, (best, tried))
         measure = "accuracy" if texts else "ROUGE-L"
         progress.line(
-            f"Prompt: {best.way.words}, answers {questions.answering}, {measure}"
+            f"Prompt: {best.way.words}, answers {judge.asker.questions.answering}, {measure}"
             f" {best.score:.1%} on {best.rows} validation rows."
         )
-        _tell_unread(unread[best.way], best.rows, progress)
+        _tell_unread(judge.unread[best.way], best.rows, progress)
         model.engine.close()
         return self.load(folder)
 
@@ -133,19 +132,43 @@ class AskedPrompt:
             )
         return FittedAsked(folder, fit, self.settings, self.setup)
 
+    def _searched(
+        self, search: SearchSettings, judge: _Judge, ways: Sequence[Way], train: Sequence[Example]
+    ) -> tuple[_Judge, Raced[Way], tuple[Raced[Way], ...]]:
+        """Return the judge of all instructions, the best way by search, and all that were tried."""
+        asker, progress = judge.asker, judge.progress
+        each = asker.votes if any(way.think for way in ways) else 1
+        budget = search.requests // each
+        said = instructions_of(search, self.setup, train, asker.engine, progress)
+        questions = replace_instructions(asker.questions, self.setup, said)
+        judge = _Judge(replace(asker, questions=questions), judge.rows, progress)
+        arms = arms_of(ways, len(said), search.draws, budget, self.setup.seed)
+        progress.line(
+            f"Prompt search: {len(arms)} ways with {len(said)} instructions, within"
+            f" {search.requests:,} requests."
+        )
+
+        def scores_of(way: Way, first: int) -> np.ndarray:
+            try:
+                return judge(way, first)
+            except CapReached as reached:
+                progress.line(f"Prompt search: ended early, since {reached.what}.")
+                raise
+
+        best, tried = halved(arms, scores_of, len(judge.rows), budget)
+        return judge, best, tried
+
     def _leave(
         self,
         folder: Path,
-        asker: Asker,
+        judge: _Judge,
         model: Model,
         found: Found,
-        *,
         outcome: tuple[Raced[Way], tuple[Raced[Way], ...]],
-        unread: int,
-        row: Example,
     ) -> None:
         """Write what answering needs: shots, passages, and last the settings."""
-        (best, tried), way, questions = outcome, outcome[0].way, asker.questions
+        (best, tried), asker, row = outcome, judge.asker, judge.rows[0]
+        way, questions = best.way, asker.questions
         if way.shots and found.retriever:
             found.retriever.pool.save(folder)
         if way.passages and found.library:
@@ -161,14 +184,14 @@ class AskedPrompt:
             dialect=model.dialect,
             answering=questions.answering,
             retriever=found.encoder if way.shots or way.passages else None,
-            instruction=self.setup.instruction,
+            instructions=questions.instructions,
             labels=self.setup.labels,
             label_texts=questions.label_texts,
             templates=questions.templates,
             example=tuple(Said(m.role, m.content) for m in asker.asks([row], way)[0].messages),
             chosen=best.way,
             tried=tuple(WayTried(one.way, one.score, one.rows) for one in tried),
-            unread=unread,
+            unread=judge.unread[way],
             max_new_tokens=questions.max_new_tokens,
             votes=asker.votes,
             spent=None
@@ -178,6 +201,31 @@ class AskedPrompt:
             ),
         )
         write_json(folder / SETTINGS, fit)
+
+
+class _Judge:
+    """Scores ways to prompt on validation rows.
+
+    Args:
+        asker: that asks.
+        rows: to score on.
+        progress: gets bars.
+
+    Attributes:
+        unread: replies to the last rows of each way that are no answer.
+    """
+
+    def __init__(self, asker: Asker, rows: Sequence[Example], progress: Progress) -> None:
+        self.asker, self.rows, self.progress = asker, rows, progress
+        self.unread: dict[Way, int] = {}
+
+    def __call__(self, way: Way, first: int) -> np.ndarray:
+        """Return the scores [rows] of a way on so many of the first rows."""
+        some = self.rows[:first]
+        reads, _ = self.asker.answers(some, way, self.progress)
+        self.unread[way] = sum(not read.is_label for read in reads)
+        labels = self.asker.reader is not None
+        return _scores([row.target for row in some], reads, labels=labels)
 
 
 class FittedAsked:

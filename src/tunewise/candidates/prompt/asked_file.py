@@ -55,6 +55,7 @@ class AskedFit:
         answering: how answers are got: labels 'scored' by log-probabilities, 'constrained' by a
             schema or 'parsed' out of text; texts are 'written'.
         retriever: the encoder that finds examples and passages; None when none are shown.
+        instructions: that were tried, by number, the user's own first.
         labels: the legal answers; empty where texts are written.
         label_texts: how each is written in prompts.
         templates: Jinja texts of the prompt, by name.
@@ -75,7 +76,7 @@ class AskedFit:
     dialect: Dialect | None
     answering: Answering
     retriever: UsedModel | None
-    instruction: str | None
+    instructions: tuple[str | None, ...]
     labels: tuple[str, ...]
     label_texts: tuple[str, ...]
     templates: dict[str, str]

@@ -7,7 +7,7 @@ passages for them. Knows nothing of the model that is asked.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from tunewise.candidates import Setup
@@ -34,8 +34,7 @@ class Found:
 
 def questions_on_record(fit: AskedFit, setup: Setup) -> Questions:
     """Return the questions as a fitted prompt asks them."""
-    told = replace(setup, instruction=fit.instruction)
-    return Questions(told, fit.templates, fit.answering, fit.max_new_tokens)
+    return Questions(setup, fit.templates, fit.answering, fit.max_new_tokens, fit.instructions)
 
 
 def found_for(

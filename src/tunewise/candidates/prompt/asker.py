@@ -54,7 +54,7 @@ class Asker:
         shots = shots_for(self.retriever, examples, way)
         passages = looked_up(self.library, examples, way)
         return [
-            self.questions.ask(example, shown, found, think=way.think)
+            self.questions.ask(example, shown, found, think=way.think, instruction=way.instruction)
             for example, shown, found in zip(examples, shots, passages, strict=True)
         ]
 

@@ -6,8 +6,10 @@ Nothing is sent by that. Knows nothing of prompts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 from tunewise.candidates import Setup
 from tunewise.candidates.prompt.asked_file import AskedFit
@@ -15,11 +17,12 @@ from tunewise.candidates.prompt.outward import endpoint_of
 from tunewise.candidates.prompt.settings_file import UsedModel, found_model, same_model, used
 from tunewise.engines.asks import Engine
 from tunewise.engines.endpoint.address import Address
-from tunewise.engines.endpoint.book import Spent
+from tunewise.engines.endpoint.book import Cap, Spent
 from tunewise.engines.endpoint.dialect import Dialect
 from tunewise.engines.endpoint.engine import Endpoint
+from tunewise.engines.endpoint.prices import PICO
 from tunewise.progress import Progress, Silent
-from tunewise.task.settings import PromptSettings
+from tunewise.task.settings import PromptSettings, SearchSettings
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,23 @@ class Model:
         if isinstance(self.engine, Endpoint):
             self.engine.announce(what, personal, progress)
 
+    @contextmanager
+    def within(self, search: SearchSettings, account: str) -> Iterator[None]:
+        """Keep an endpoint within the tokens and money of a search while the block lasts."""
+        spent = self.spent(account)
+        if not isinstance(self.engine, Endpoint) or spent is None:
+            yield
+            return
+        whole = self.engine.terms
+        usd = None if search.usd is None else spent.pico + math.floor(search.usd * PICO)
+        tokens = None if search.tokens is None else spent.tokens + search.tokens
+        cap = Cap(_lower(whole.cap.pico, usd), whole.cap.requests, _lower(whole.cap.tokens, tokens))
+        self.engine.bind(replace(whole, cap=cap))
+        try:
+            yield
+        finally:
+            self.engine.bind(whole)
+
     def spent(self, account: str) -> Spent | None:
         """Return what an account has come to; None where nothing is paid."""
         return self.engine.book.spent(account) if isinstance(self.engine, Endpoint) else None
@@ -85,3 +105,8 @@ def model_on_record(fit: AskedFit, settings: PromptSettings, setup: Setup) -> Mo
 
     engine = Local(same_model(fit.local, Silent(), setup.task_folder))
     return Model(fit.model, engine, fit.local, fit.dtype)
+
+
+def _lower(one: int | None, other: int | None) -> int | None:
+    """Return the lower of two limits, of which any may be none."""
+    return min((limit for limit in (one, other) if limit is not None), default=None)

@@ -29,18 +29,21 @@ class Questions:
         templates: Jinja texts by name.
         answering: how answers are got.
         max_new_tokens: of a reply at most.
+        instructions: that may be given, by number; left out, the user's own alone.
     """
 
     def __init__(
-        self, setup: Setup, templates: dict[str, str], answering: Answering, max_new_tokens: int
+        self,
+        setup: Setup,
+        templates: dict[str, str],
+        answering: Answering,
+        max_new_tokens: int,
+        instructions: Sequence[str | None] | None = None,
     ) -> None:
         self.label_texts, self.templates = label_texts(setup.labels), templates
         self.answering, self.max_new_tokens = answering, max_new_tokens
-        said = setup.instruction
-        if setup.labels:
-            said = system_text(templates, setup.instruction, self.label_texts)
-        self._said = said
-        self._wordings = {think: self._wording(think=think) for think in (False, True)}
+        self.instructions = tuple(instructions or [setup.instruction])
+        self._wordings: dict[tuple[int, bool], Wording] = {}
 
     def ask(
         self,
@@ -49,6 +52,7 @@ class Questions:
         passages: Sequence[str] = (),
         *,
         think: bool = False,
+        instruction: int = 0,
     ) -> Ask:
         """Return the ask of one row.
 
@@ -57,8 +61,9 @@ class Questions:
             shots: examples to show, the last stands next to the question.
             passages: to show with it, the best first.
             think: whether the model is to think before it answers.
+            instruction: number of the instruction.
         """
-        turns = self._wordings[think].prompt(example)
+        turns = self._wording(instruction, think=think).prompt(example)
         if passages:
             told = with_passages(self.templates, turns[-1].content, passages)
             turns = [*turns[:-1], Message("user", told)]
@@ -73,15 +78,23 @@ class Questions:
             alternatives=self.answering == "scored" and not think,
         )
 
-    def _wording(self, *, think: bool) -> Wording:
+    def _wording(self, instruction: int, *, think: bool) -> Wording:
+        key = instruction, think
+        if key not in self._wordings:
+            system = self._system(self.instructions[instruction], think=think)
+            self._wordings[key] = Wording(system or None, {}, self.templates)
+        return self._wordings[key]
+
+    def _system(self, instruction: str | None, *, think: bool) -> str:
         constrained = self.answering == "constrained"
-        parts = [self._said]
+        parts = [instruction]
+        if self.label_texts:
+            parts = [system_text(self.templates, instruction, self.label_texts)]
         if think:
             parts.append(rendered(self.templates, "think.jinja", schema=constrained))
         elif constrained:
             parts.append(rendered(self.templates, "schema.jinja"))
-        system = "\n\n".join(part.strip() for part in parts if part)
-        return Wording(system or None, {}, self.templates)
+        return "\n\n".join(part.strip() for part in parts if part)
 
     def _shown(self, shot: Shot, *, think: bool) -> tuple[Message, Message]:
         answer = f"Answer: {shot.label}" if think else shot.label
@@ -102,3 +115,16 @@ class Questions:
             "required": list(fields),
             "additionalProperties": False,
         }
+
+
+def replace_instructions(
+    questions: Questions, setup: Setup, instructions: Sequence[str | None]
+) -> Questions:
+    """Return the same questions with other instructions to choose from."""
+    return Questions(
+        setup,
+        questions.templates,
+        questions.answering,
+        questions.max_new_tokens,
+        instructions,
+    )

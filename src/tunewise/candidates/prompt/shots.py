@@ -19,7 +19,7 @@ from safetensors.numpy import load_file, save_file
 
 from tunewise.candidates.prompt.conversation import Shot
 from tunewise.candidates.prompt.lexical import Lexical
-from tunewise.candidates.prompt.showing import NEAR, Way, diverse, fixed, fused, nearest
+from tunewise.candidates.prompt.showing import NEAR, Way, diverse, drawn, fixed, fused, nearest
 from tunewise.errors import RunFolderError
 from tunewise.files import read_records, write_jsonl, written_whole
 from tunewise.progress import Progress
@@ -103,7 +103,7 @@ class Retriever:
         self.embedder, self.pool, self.label_texts = embedder, pool, label_texts
         self._by_label = by_label
         self._place = {row.id: number for number, row in enumerate(pool.rows)}
-        self._fixed: dict[int, list[int]] = {}
+        self._fixed: dict[tuple[int, int], list[int]] = {}
 
     def shots(self, examples: Sequence[Example], way: Way) -> list[list[Shot]]:
         """Return the training examples that are shown with each example, in their order.
@@ -111,7 +111,7 @@ class Retriever:
         A row is never shown to itself.
         """
         if way.select == "fixed":
-            numbers = [self._fixed_for(example, way.shots) for example in examples]
+            numbers = [self._fixed_for(example, way) for example in examples]
         else:
             wanted = self.embedder.embed([e.input for e in examples])
             similar = wanted @ self.pool.embeddings.T  # [examples, rows]
@@ -138,12 +138,17 @@ class Retriever:
     def _lexical(self) -> Lexical:
         return Lexical([row.text for row in self.pool.rows])
 
-    def _fixed_for(self, example: Example, count: int) -> list[int]:
-        if count not in self._fixed:  # one to spare, for a row that would be shown to itself
+    def _fixed_for(self, example: Example, way: Way) -> list[int]:
+        key = way.shots, way.draw
+        if key not in self._fixed:  # one to spare, for a row that would be shown to itself
             labels = [row.label if self._by_label else "" for row in self.pool.rows]
-            self._fixed[count] = fixed(labels, self.pool.embeddings, count + 1)
+            self._fixed[key] = (
+                drawn(labels, way.shots + 1, way.draw)
+                if way.draw
+                else fixed(labels, self.pool.embeddings, way.shots + 1)
+            )
         own = self._place.get(example.id)
-        return [n for n in self._fixed[count] if n != own][:count]
+        return [n for n in self._fixed[key] if n != own][: way.shots]
 
     def _shot(self, number: int) -> Shot:
         row = self.pool.rows[number]

@@ -6,6 +6,7 @@ that words find as well as meaning, or the same few for all. Knows nothing of pr
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -29,6 +30,8 @@ class Way:
         select, order: which they are, and how they stand.
         passages: looked up in the user's documents and shown.
         think: whether the model is asked to think before it answers.
+        instruction: number of the instruction, the user's own being 0.
+        draw: number of the random set of fixed examples; 0 for those that stand for all.
     """
 
     shots: int
@@ -36,11 +39,15 @@ class Way:
     order: Order = "nearest_last"
     passages: int = 0
     think: bool = False
+    instruction: int = 0
+    draw: int = 0
 
     @property
     def words(self) -> str:
         """The way in words."""
-        parts = [f"{self.shots} shots" + (f" ({self.select})" if self.shots else "")]
+        which = f"{self.select}, draw {self.draw}" if self.draw else self.select
+        parts = [f"{self.shots} shots" + (f" ({which})" if self.shots else "")]
+        parts += [f"instruction {self.instruction}"] if self.instruction else []
         parts += [f"{self.passages} passages"] if self.passages else []
         return ", ".join([*parts, "thinking first"] if self.think else parts)
 
@@ -122,6 +129,24 @@ def fixed(labels: Sequence[str], embeddings: np.ndarray, count: int) -> list[int
         if len(found) >= count:
             break
     return found[:count]
+
+
+def drawn(labels: Sequence[str], count: int, draw: int) -> list[int]:
+    """Return rows at random, labels in turn; each draw gives others.
+
+    Args:
+        labels: of the rows; where answers are texts, all the same.
+        count: rows wanted.
+        draw: number of the draw.
+    """
+    chance = random.Random(draw)  # noqa: S311 - no secret hangs on it
+    of_label: dict[str, list[int]] = {}
+    for row, label in enumerate(labels):
+        of_label.setdefault(label, []).append(row)
+    piles = [chance.sample(rows, len(rows)) for rows in of_label.values()]
+    chance.shuffle(piles)
+    turns = [pile[place] for place in range(count) for pile in piles if place < len(pile)]
+    return turns[:count]
 
 
 def _covering(rows: Sequence[int], embeddings: np.ndarray, count: int) -> list[int]:

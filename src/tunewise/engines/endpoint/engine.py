@@ -86,7 +86,7 @@ class Endpoint:
     def __init__(
         self, address: Address, terms: Terms, book: Book, dialect: Dialect | None = None
     ) -> None:
-        self.address, self.terms, self.book = address, terms, book
+        self.address, self.book = address, book
         self.dialect = dialect or Dialect()
         self.announced, self.sent = False, 0
         self._margin = MARGIN
@@ -95,8 +95,17 @@ class Endpoint:
         self._reached, self._taken = False, set[frozenset[str]]()
         self._settled = threading.Condition()
         self._open = 0
+        self.bind(terms)
+
+    def bind(self, terms: Terms) -> None:
+        """Ask on these terms from now on.
+
+        Raises:
+            ModelError: the cap is in dollars, and no price is known.
+        """
         if terms.cap.pico is not None and terms.price is None:
-            raise unpriced(address)
+            raise unpriced(self.address)
+        self.terms = terms
 
     def announce(self, what: str, personal: Sequence[str], progress: Progress) -> None:
         """Say what will leave the machine, once per account and process.
@@ -245,6 +254,7 @@ class Endpoint:
             raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+            self._pace.resume()
 
     def _ask_one(self, request: _Request) -> None:
         refused = self._answered(request)

@@ -85,6 +85,11 @@ class Pace:
             self._stopped = True
             self._changed.notify_all()
 
+    def resume(self) -> None:
+        """Let requests through again."""
+        with self._changed:
+            self._stopped = False
+
     def rest(self, seconds: float) -> None:
         """Wait before another try, without holding a place.
 

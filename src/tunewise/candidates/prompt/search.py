@@ -1,0 +1,111 @@
+"""A bounded search over prompts: successive halving on validation rows.
+
+Given ways to prompt and a budget, tries all on a few rows, keeps the better half for more rows, and
+so on; what is spent stays within the budget (Jamieson and Talwalkar 2016, arXiv 1502.07943). The
+first way, the plain one, stays to the end, so that a way wins only by beating it. Knows nothing of
+prompts, and sees no test row.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from tunewise.candidates.prompt.race import Raced
+from tunewise.candidates.prompt.showing import Way
+from tunewise.errors import CapReached
+
+LEAST = 8  # rows on which a way is tried at first; fewer tell nothing
+
+
+def arms_of(
+    ways: Sequence[Way], instructions: int, draws: int, budget: int, seed: int
+) -> list[Way]:
+    """Return the ways to search among, the plain one first, no more than the budget bears.
+
+    Args:
+        ways: with the user's own instruction and chosen examples.
+        instructions: that there are, the user's own being number 0.
+        draws: random sets of fixed examples, for each number of them.
+        budget: requests.
+        seed: of which combinations are left out where there are too many.
+    """
+    sets = [
+        Way(way.shots, "fixed", way.order, way.passages, way.think, draw=draw)
+        for way in ways
+        if way.shots
+        for draw in range(1, draws + 1)
+    ]
+    bases = list(dict.fromkeys([*ways, *sets]))
+    every = [_with(way, number) for number in range(instructions) for way in bases]
+    plain, rest = every[0], every[1:]
+    random.Random(seed).shuffle(rest)  # noqa: S311 - no secret hangs on it
+    most = 1
+    while most < len(every) and cost_of(most + 1) <= budget:
+        most += 1
+    kept = {*rest[: most - 1]}
+    return [plain, *(way for way in every if way in kept)]
+
+
+def cost_of(arms: int) -> int:
+    """Return the requests that so many ways take at least: LEAST rows for all in every round."""
+    return LEAST * arms * rounds_of(arms)
+
+
+def rounds_of(arms: int) -> int:
+    """Return how often so many ways are halved, with the last round for those that are left."""
+    return max(1, math.ceil(math.log2(arms)))
+
+
+def halved(
+    arms: Sequence[Way],
+    scores_of: Callable[[Way, int], np.ndarray],
+    rows: int,
+    budget: int,
+) -> tuple[Raced[Way], tuple[Raced[Way], ...]]:
+    """Return the best way and all that were tried.
+
+    Ties go to the way that stands first.
+
+    Args:
+        arms: ways to prompt, the plain one first.
+        scores_of: gives the scores [rows] of a way on so many of the first rows; rows that were
+            asked before cost nothing. It raises CapReached when the money for the search is spent.
+        rows: that there are.
+        budget: requests.
+    """
+    left, done = list(arms), 0
+    tried: dict[Way, Raced[Way]] = {}
+    rounds = rounds_of(len(arms))
+    for number in range(rounds):
+        share = budget // rounds // len(left)
+        done = min(rows, done + max(1, share))
+        try:
+            for way in left:
+                tried[way] = Raced(way, float(scores_of(way, done).mean()), done)
+        except CapReached:
+            break
+        if number + 1 < rounds:
+            ranked = sorted(left, key=lambda way: (-tried[way].score, arms.index(way)))
+            kept = {arms[0], *ranked[: math.ceil(len(left) / 2)]}
+            left = [way for way in left if way in kept]
+    return _best(arms, tried), tuple(tried.values())
+
+
+def _best(arms: Sequence[Way], tried: dict[Way, Raced[Way]]) -> Raced[Way]:
+    """Return the best of the ways that were tried on most rows."""
+    if not tried:
+        raise CapReached(
+            "the budget of the prompt search ended before one way was tried",
+            mend="Raise the budget under `search`, or leave it out.",
+        )
+    most = max(one.rows for one in tried.values())
+    finalists = [one for one in tried.values() if one.rows == most]
+    return max(finalists, key=lambda one: (one.score, -arms.index(one.way)))
+
+
+def _with(way: Way, instruction: int) -> Way:
+    return Way(way.shots, way.select, way.order, way.passages, way.think, instruction, way.draw)
