@@ -75,6 +75,8 @@ def loaded(run: Path, candidate: str | None, runtime: str, progress: Progress) -
             where=str(chosen.files.path),
             mend="Name another with --candidate.",
         )
+    if announce := getattr(fitted, "announce", None):
+        announce(None, progress)
     if card.task_kind == "generation" and isinstance(fitted, Writes):
         try:
             writing = WritingEngine(replace(card, streams=True), fitted)

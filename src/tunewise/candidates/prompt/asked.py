@@ -130,7 +130,9 @@ class AskedPrompt:
                 where=str(folder / SETTINGS),
                 mend=MENDS,
             )
-        return FittedAsked(folder, fit, self.settings, self.setup)
+        writes = fit.local is not None and not fit.labels and not fit.chosen.think
+        kind = FittedWriter if writes else FittedAsked
+        return kind(folder, fit, self.settings, self.setup)
 
     def _searched(
         self, search: SearchSettings, judge: _Judge, ways: Sequence[Way], train: Sequence[Example]
@@ -255,8 +257,8 @@ class FittedAsked:
         self.from_memory = False
         self.request_seconds: float | None = None
 
-    def announce(self, rows: int, progress: Progress) -> None:
-        """Say what will be sent, before the first of so many rows is."""
+    def announce(self, rows: int | None, progress: Progress) -> None:
+        """Say what will be sent, before the first of so many rows is; None for all that come."""
         sent = what_is_sent([(rows, "rows")], self.fit.chosen.shots)
         self._model.announce(sent, self.setup.outward.personal, progress)
 
@@ -275,6 +277,28 @@ class FittedAsked:
         self.request_seconds = max(known) if known else None  # votes are asked at once
         _tell_unread(sum(not read.is_label for read in reads), len(reads), progress)
         return found
+
+
+class FittedWriter(FittedAsked):
+    """A prompt whose replies, written on this machine, are the answers: it can be streamed.
+
+    Attributes:
+        answers: that writes them.
+        max_new_tokens: of an answer at most.
+    """
+
+    def __init__(self, folder: Path, fit: AskedFit, settings: PromptSettings, setup: Setup) -> None:
+        from tunewise.candidates.prompt.local import Local
+
+        super().__init__(folder, fit, settings, setup)
+        assert isinstance(self._model.engine, Local), "it is on this machine"
+        self._local = self._model.engine
+        self.answers, self.max_new_tokens = self._local.answers, fit.max_new_tokens
+
+    def asked(self, examples: Sequence[Example]) -> list[str]:
+        """Return the prompt of each example, as the template writes it."""
+        asks = self._asker.asks(examples, self.fit.chosen)
+        return [self._local.prompt(ask) for ask in asks]
 
 
 def _room(model: Model, texts: Sequence[str], train: Sequence[Example]) -> int:

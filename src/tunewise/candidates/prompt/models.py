@@ -86,7 +86,7 @@ def model_of(settings: PromptSettings, setup: Setup, progress: Progress) -> Mode
     """
     if settings.endpoint is not None:
         return Model(settings.model, endpoint_of(settings, setup))
-    from tunewise.engines.local import Local
+    from tunewise.candidates.prompt.local import Local
 
     folder = found_model(settings.model, "causal", progress, setup.task_folder)
     engine = Local(folder, remembers=True)
@@ -101,7 +101,7 @@ def model_on_record(fit: AskedFit, settings: PromptSettings, setup: Setup) -> Mo
     """
     if fit.local is None:
         return Model(fit.model, endpoint_of(settings, setup, fit.dialect))
-    from tunewise.engines.local import Local
+    from tunewise.candidates.prompt.local import Local
 
     engine = Local(same_model(fit.local, Silent(), setup.task_folder))
     return Model(fit.model, engine, fit.local, fit.dtype)

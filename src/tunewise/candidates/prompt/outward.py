@@ -57,13 +57,17 @@ def cap_of(outward: Outward) -> Cap:
     return Cap(pico, outward.requests, outward.tokens)
 
 
-def what_is_sent(rows: Sequence[tuple[int, str]], examples: int) -> str:
+def what_is_sent(rows: Sequence[tuple[int | None, str]], examples: int) -> str:
     """Return what is sent, in words.
 
     Args:
-        rows: numbers of rows and what they are, such as (150, 'validation rows').
+        rows: numbers of rows and what they are, such as (150, 'validation rows'); None for all
+            that will come.
         examples: training rows that each may bring along.
     """
-    told = " and ".join(f"up to {count:,} {name}" for count, name in rows)
+    told = " and ".join(
+        f"all {name} that come" if count is None else f"up to {count:,} {name}"
+        for count, name in rows
+    )
     shown = f", each with up to {examples} training rows as examples" if examples else ""
     return told + shown

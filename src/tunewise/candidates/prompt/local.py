@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import torch
 
+from tunewise.candidates.writing import AnswerWriter
 from tunewise.engines.asks import Abilities, Ask, Reply
-from tunewise.engines.generation import Writer
 from tunewise.engines.precision import fastest_dtype
 from tunewise.models.loading import load_causal, load_tokenizer, stop_ids
 from tunewise.models.resolve import ModelFolder
@@ -28,6 +28,7 @@ class Local:
         remembers: whether a question that comes again is answered as before, without the model.
 
     Attributes:
+        answers: that writes them.
         dtype: of the weights, such as 'bfloat16'.
         sent: questions of the last `generate` that the model was given.
     """
@@ -39,10 +40,7 @@ class Local:
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         loaded = load_causal(model.path, fastest_dtype(device)).to(device)
         self.dtype = str(loaded.dtype).removeprefix("torch.")
-        ends = {*stop_ids(model.path)}
-        ends |= {self.chat.end_id} if self.chat.end_id is not None else set()
-        pad = self.chat.tokenizer.pad_token_id
-        self._writer = Writer(loaded, sorted(ends), min(ends) if pad is None else pad)
+        self.answers = AnswerWriter(loaded, self.chat, stop_ids(model.path))
         self._remembers, self._known = remembers, dict[Ask, Reply]()
         self.sent = 0
 
@@ -63,6 +61,10 @@ class Local:
             self._known = known
         return [known[ask] for ask in asks]
 
+    def prompt(self, ask: Ask) -> str:
+        """Return an ask as the model's chat template writes it."""
+        return self.chat.render(ask.messages, answer_follows=True)
+
     def lengths(self, texts: Sequence[str]) -> list[int]:
         """Return how many tokens each text has."""
         return [len(ids) for ids in self.chat.ids(texts)]
@@ -71,9 +73,8 @@ class Local:
         """Nothing is held but memory."""
 
     def _replies(self, asks: Sequence[Ask], progress: Progress, title: str) -> list[Reply]:
-        texts = [self.chat.render(ask.messages, answer_follows=True) for ask in asks]
-        prompts = self.chat.ids(texts)
-        written = self._writer.write(
+        prompts = self.chat.ids([self.prompt(ask) for ask in asks])
+        written = self.answers.writer.write(
             prompts,
             asks[0].max_new_tokens,
             progress,
@@ -82,10 +83,9 @@ class Local:
             temperature=asks[0].temperature,
             seed=asks[0].sample,
         )
-        decode = self.chat.tokenizer.decode
         return [
             Reply(
-                text=str(decode(answer.ids, skip_special_tokens=True)).strip(),
+                text=self.answers.text(answer.ids),
                 ended=answer.ended,
                 prompt_tokens=len(prompt),
                 completion_tokens=len(answer.ids) + answer.ended,
