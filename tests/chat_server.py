@@ -1,8 +1,9 @@
 """A server that answers as the OpenAI API publishes it, with faults to order, and keeps its books.
 
-It answers `POST /v1/chat/completions` and `GET /v1/models`, charges for every answer that it makes
-(whether or not the answer arrives), and makes one answer for one Idempotency-Key if it is told to
-know them. Run by itself it prints its address; `GET /books` then tells what it has charged.
+It answers `POST /v1/chat/completions` and `GET /v1/models`, and takes files and fine-tuning jobs.
+It charges for every answer that it makes (whether or not the answer arrives), and makes one answer
+for one Idempotency-Key if it is told to know them. Run by itself it prints its address; then
+`GET /books` tells what it has charged.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+STATES = ("validating_files", "queued", "running")  # of a job, before it ends
 FAULTS = ("429", "500", "timeout", "truncated", "malformed")
 
 
@@ -46,6 +48,11 @@ class ChatServer:
         window: tokens (words) that it reads at most.
         retry_after: what it asks for with a 429.
         likely: share of probability that an answer's first token has.
+        files, jobs: that it was given; each look at a job brings it one state further.
+        calls: to that part of the API, in order.
+        job_fails: error with which jobs end; None where they succeed.
+        refuses_job: why no job is made.
+        tuned_says: the answer of tuned models; left out, as all others.
         hold: seconds for which a time-out holds the line.
         asked: bodies of all requests, in order.
         headers: of all requests.
@@ -72,6 +79,12 @@ class ChatServer:
     running: int = 0
     most: int = 0
     url: str = ""
+    files: dict[str, bytes] = field(default_factory=dict)
+    jobs: list[dict[str, Any]] = field(default_factory=list)
+    job_fails: dict[str, str] | None = None
+    refuses_job: str | None = None
+    calls: list[str] = field(default_factory=list)
+    tuned_says: Callable[[list[dict[str, str]]], str] | None = None
 
     def __post_init__(self) -> None:
         self.lock = threading.Lock()
@@ -130,7 +143,8 @@ class ChatServer:
         with self.lock:
             if self.idempotent and name in self.made:
                 return self.made[name]
-        text = self.says(body["messages"])
+        tuned = body["model"].startswith("ft:") and self.tuned_says is not None
+        text = (self.tuned_says if tuned else self.says)(body["messages"])  # type: ignore[misc]
         schema = body.get("response_format") if "response_format" not in self.ignores else None
         if schema:
             key = next(iter(schema["json_schema"]["schema"]["properties"]))
@@ -165,6 +179,51 @@ class ChatServer:
             self.tokens[1] += len(pieces)
             self.made[name] = data
         return data
+
+    def tuning(self, verb: str, path: str, data: bytes) -> tuple[int, dict[str, Any]]:
+        """Return status and answer of the files and fine-tuning part of the API."""
+        with self.lock:
+            if (verb, path) == ("POST", "/v1/files"):
+                name = f"file-{len(self.files) + 1}"
+                self.files[name] = data
+                return 200, {"id": name, "object": "file", "bytes": len(data), "created_at": 0,
+                             "filename": "rows.jsonl", "purpose": "fine-tune",
+                             "status": "processed"}  # fmt: skip
+            if (verb, path) == ("POST", "/v1/fine_tuning/jobs"):
+                if self.refuses_job is not None:
+                    return 400, {"error": {"message": self.refuses_job, "param": "model",
+                                           "type": "error", "code": None}}  # fmt: skip
+                asked = json.loads(data)
+                job = {"id": f"ftjob-{len(self.jobs) + 1}", "object": "fine_tuning.job",
+                       "created_at": 0, "status": STATES[0], "fine_tuned_model": None,
+                       "trained_tokens": None, "error": None, "result_files": [],
+                       "organization_id": "o", "hyperparameters": {}, "seed": 0,
+                       "validation_file": None, "finished_at": None} | asked  # fmt: skip
+                self.jobs.append(job)
+                return 200, job
+            if path.startswith("/v1/fine_tuning/jobs/") and path.endswith("/events"):
+                event = {"id": "e", "object": "fine_tuning.job.event", "created_at": 0,
+                         "level": "info", "message": "Step 3/9: training loss=0.5"}  # fmt: skip
+                return 200, {"object": "list", "data": [event], "has_more": False}
+            if path == "/v1/fine_tuning/jobs":
+                return 200, {"object": "list", "data": self.jobs, "has_more": False}
+            found = next((j for j in self.jobs if path.endswith(f"/{j['id']}")), None)
+            if found is None:
+                return 404, {"error": {"message": "no such job"}}
+            self._further(found)
+            return 200, found
+
+    def _further(self, job: dict[str, Any]) -> None:
+        place = STATES.index(job["status"]) if job["status"] in STATES else len(STATES)
+        if place + 1 < len(STATES):
+            job["status"] = STATES[place + 1]
+        elif job["status"] == STATES[-1]:
+            job["status"] = "failed" if self.job_fails else "succeeded"
+            job["error"] = self.job_fails
+            if not self.job_fails:
+                job["fine_tuned_model"] = f"ft:{job['model']}:tw::{job['id']}"
+                job["trained_tokens"] = 3 * len(self.files[job["training_file"]].split())
+                self.models = (*self.models, job["fine_tuned_model"])
 
     def _token(self, piece: str) -> dict[str, Any]:
         others = [{"token": piece, "logprob": math.log(self.likely)}]
@@ -201,12 +260,17 @@ def handler_of(server: ChatServer) -> type[BaseHTTPRequestHandler]:
             if self.path == "/books":
                 return self.reply(200, json.dumps(server.books()).encode(), {})
             models = [{"id": name, "object": "model"} for name in server.models]
+            if self.path.startswith("/v1/fine_tuning"):
+                return self.tuned("GET", b"")
             found = self.path == "/v1/models"
             listed = json.dumps({"object": "list", "data": models}).encode()
             return self.reply(200 if found else 404, listed if found else b"{}", {})
 
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            data = self.rfile.read(int(self.headers["Content-Length"]))
+            if self.path.startswith(("/v1/files", "/v1/fine_tuning")):
+                return self.tuned("POST", data)
+            body = json.loads(data)
             if self.path != "/v1/chat/completions":
                 return self.reply(404, b'{"error": {"message": "no such path"}}', {})
             with server.lock:
@@ -229,6 +293,19 @@ def handler_of(server: ChatServer) -> type[BaseHTTPRequestHandler]:
             finally:
                 with server.lock:
                     server.running -= 1
+
+        def tuned(self, verb: str, data: bytes) -> None:
+            path = self.path.partition("?")[0]
+            with server.lock:
+                server.calls.append(f"{verb} {path}")
+                fault = server.fault(f"{verb} {path}", server.calls.count(f"{verb} {path}") - 1)
+            if fault == "500":
+                return self.reply(500, b'{"error": {"message": "down"}}', {})
+            if path == "/v1/files":  # multipart: the file is the longest part
+                mark = data.split(b"\r\n", 1)[0]
+                data = max(data.split(mark), key=len).split(b"\r\n\r\n", 1)[1].strip()
+            status, found = server.tuning(verb, path, data)
+            return self.reply(status, json.dumps(found).encode(), {})
 
         def reply(
             self, status: int, data: bytes, headers: dict[str, str], length: int | None = None

@@ -50,7 +50,12 @@ REPORT_VERSION = 2
 
 
 def run(
-    task_file: Path, progress: Progress, runs: Path | None = None, processes: int = 1
+    task_file: Path,
+    progress: Progress,
+    runs: Path | None = None,
+    processes: int = 1,
+    *,
+    consents: bool = False,
 ) -> RunFolder:
     """Carry a task to its verdict and return the run folder.
 
@@ -59,6 +64,7 @@ def run(
         progress: where to say what goes on.
         runs: folder of run folders; left out, 'runs' beside the task file.
         processes: that share the training of a language model.
+        consents: whether the user has said yes to tuning at a provider, whatever it costs.
 
     Raises:
         TunewiseError: a child of it for whatever the user can mend.
@@ -74,7 +80,9 @@ def run(
         quick_findings(folder, task, task_folder, (dataset, splits), progress)
         _warn_of_errors(folder, progress)
         models = _model_fingerprints(entries.values(), task_folder, progress)
-        work = Work(folder, task, task_folder, dataset, splits, models, progress, processes)
+        work = Work(
+            folder, task, task_folder, dataset, splits, models, progress, processes, consents
+        )
         _drop_strangers(folder, entries)
         for name, entry in entries.items():
             with contextlib.closing(Trial(work, name, entry)) as one:

@@ -11,7 +11,7 @@ import gc
 import hashlib
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from tunewise.models.resolve import resolve
 from tunewise.progress import Progress, Silent, clock, showing
 from tunewise.records import Dataset, Example, Finding, Prediction, Split, Splits, Timing
 from tunewise.rendering.wording import OWN
-from tunewise.task.settings import Entry, PromptSettings, Task
+from tunewise.task.settings import ApiSettings, Entry, PromptSettings, Task
 from tunewise.workspace.folder import RunFolder
 from tunewise.workspace.stages import record_of, run_stage
 
@@ -49,6 +49,7 @@ class Work:
     models: dict[str, str]
     progress: Progress
     processes: int = 1
+    consents: bool = False
 
     @cached_property
     def by_id(self) -> dict[str, Example]:
@@ -101,7 +102,7 @@ class Trial:
             instruction=work.task.instruction,
             task_kind=work.task.kind,
             processes=work.processes,
-            outward=outward_of(work.folder, work.task),
+            outward=replace(outward_of(work.folder, work.task), consents=work.consents),
         )
 
     @cached_property
@@ -224,23 +225,23 @@ class Trial:
         for word in (getattr(settings, "file", None), *(getattr(settings, "command", None) or ())):
             if word is not None and (self.work.task_folder / word).is_file():
                 found[word] = file_sha256(self.work.task_folder / word)
-        if isinstance(settings, PromptSettings):
-            found |= self._prompt_files(settings)
-        if getattr(settings, "endpoint", None) is not None:
+        if isinstance(settings, PromptSettings | ApiSettings):
+            found |= self._prompt_files(getattr(settings, "documents", None))
+        if isinstance(settings, PromptSettings) and settings.endpoint is not None:
             from tunewise.candidates.prompt.outward import known_price
 
-            found["price"] = plain(known_price(settings, self.setup))  # type: ignore[arg-type]
+            found["price"] = plain(known_price(settings, self.setup))
         if getattr(settings, "column", None) is not None:
             found["column"] = [e.columns.get(settings.column) for e in self.work.dataset.examples]  # type: ignore[attr-defined]
         return found
 
-    def _prompt_files(self, settings: PromptSettings) -> dict[str, str]:
+    def _prompt_files(self, documents: str | None) -> dict[str, str]:
         """Return the user's own templates, and the documents that are looked up, by hash."""
         home = self.work.task_folder
         files = sorted((home / OWN).glob("*.jinja"))
-        if settings.documents is not None:
-            files += sorted(p for p in (home / settings.documents).rglob("*") if p.is_file())
-        return {str(path.relative_to(home)): file_sha256(path) for path in files}
+        if documents is not None:
+            files += sorted(p for p in (home / documents).rglob("*") if p.is_file())
+        return {str(path): file_sha256(path) for path in files}
 
 
 def outward_of(folder: RunFolder, task: Task) -> Outward:

@@ -27,6 +27,7 @@ KINDS = {
     "classifier": "tunewise.candidates.encoder:Encoder",
     "lora": "tunewise.candidates.lora:Lora",
     "full": "tunewise.candidates.lora:Lora",
+    "api": "tunewise.candidates.api.candidate:Api",
 }
 ASKED = "tunewise.candidates.prompt.asked:AskedPrompt"  # where a model is asked in words alone
 FAMILIES: dict[str, Family] = {
@@ -38,6 +39,7 @@ FAMILIES: dict[str, Family] = {
     "classifier": "tune",
     "lora": "tune",
     "full": "tune",
+    "api": "tune",
 }
 
 
@@ -77,6 +79,7 @@ class Outward:
         account: under which its spending is counted, such as the run folder's path.
         usd, requests, tokens: that the account may come to at most; None without a cap.
         personal: what the audit found of personal data in the rows, each as a clause.
+        consents: whether the user has said yes to whatever is announced.
     """
 
     account: str = ""
@@ -84,6 +87,7 @@ class Outward:
     requests: int | None = None
     tokens: int | None = None
     personal: tuple[str, ...] = ()
+    consents: bool = False
 
 
 NOWHERE = Outward()

@@ -14,6 +14,9 @@ def run(
     runs: Annotated[
         Path | None, typer.Option(help="Folder of run folders; 'runs' beside the task file.")
     ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Say yes to tuning at a provider, and to its price.")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Progress and result as JSON, one object a line.")
     ] = False,
@@ -22,10 +25,12 @@ def run(
 
     What was done already isn't done again; an interrupted run carries on.
     """
-    carried_out(task, runs, as_json=as_json)
+    carried_out(task, runs, as_json=as_json, consents=yes)
 
 
-def carried_out(task: Path, runs: Path | None, *, as_json: bool, processes: int = 1) -> None:
+def carried_out(
+    task: Path, runs: Path | None, *, as_json: bool, processes: int = 1, consents: bool = False
+) -> None:
     """Run a task and print its verdict; trainings of language models share `processes`."""
     from tunewise import pipeline
     from tunewise.files import plain, read_record
@@ -34,7 +39,7 @@ def carried_out(task: Path, runs: Path | None, *, as_json: bool, processes: int 
 
     progress = progress_for(as_json)
     try:
-        folder = pipeline.run(task, progress, runs, processes)
+        folder = pipeline.run(task, progress, runs, processes, consents=consents)
     finally:
         progress.close()
     if as_json:

@@ -21,6 +21,7 @@ LIGHTNESS = (
     "classifier",
     "lora",
     "full",
+    "api",
 )  # kinds of one family, the least laborious first
 
 

@@ -41,6 +41,7 @@ KINDS = {
     "classifier": "a tuned language model with a classification head",
     "lora": "a tuned language model (adapter)",
     "full": "a tuned language model (all weights)",
+    "api": "a language model tuned by its provider",
 }
 MACHINE = {
     "python": "Python",

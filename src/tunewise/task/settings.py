@@ -190,6 +190,15 @@ class PriceSettings(Strict):
     cached_input: Annotated[float, Field(ge=0)] | None = None
 
 
+def check_key_name(name: str | None) -> None:
+    """Refuse what can't be the name of an environment variable, without repeating it."""
+    if name is not None and not ENVIRONMENT_NAME.fullmatch(name):
+        raise ValueError(
+            "'key_env' is the name of an environment variable, such as OPENAI_API_KEY, never the"
+            " key itself"
+        )
+
+
 class SearchSettings(Strict):
     """A search among instructions and sets of examples, within a budget."""
 
@@ -315,11 +324,7 @@ class PromptSettings(CandidateSettings):
                 raise ValueError(f"'{stray[0]}' is for an endpoint; name it with 'endpoint'")
         elif "model" not in self.model_fields_set:
             raise ValueError("an endpoint needs 'model', the model's name there")
-        if self.key_env is not None and not ENVIRONMENT_NAME.fullmatch(self.key_env):
-            raise ValueError(
-                "'key_env' is the name of an environment variable, such as OPENAI_API_KEY, never"
-                " the key itself"
-            )
+        check_key_name(self.key_env)
         return self
 
 
@@ -385,6 +390,51 @@ class TuningSettings(CandidateSettings):
         default_factory=list,
         description="Ways to save work that are not to be taken; see docs/training.md.",
     )
+
+
+class TuningPriceSettings(PriceSettings):
+    """What a provider charges for tuning, and for asking the tuned model."""
+
+    training: Annotated[float, Field(ge=0)] | None = Field(
+        None, description="US dollars per million tokens trained on, each pass counted."
+    )
+
+
+class ApiSettings(CandidateSettings):
+    """A model that its provider tunes, through files and fine-tuning jobs as OpenAI has them."""
+
+    model: str = Field(description="Model that the provider tunes, by its name there.")
+    endpoint: str = Field("https://api.openai.com/v1", description="Base URL of the provider.")
+    key_env: str | None = Field(
+        "OPENAI_API_KEY", description="Name of the environment variable that holds the key."
+    )
+    price: TuningPriceSettings | None = Field(
+        None, description="What the provider charges. Left out: unknown."
+    )
+    num_train_epochs: PositiveInt | None = Field(
+        None, description="Passes over the data. Left out: as the provider chooses."
+    )
+    learning_rate_multiplier: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="Left out: as the provider chooses."
+    )
+    train_batch_size: PositiveInt | None = Field(
+        None, description="Rows of a step. Left out: as the provider chooses."
+    )
+    answer: Literal["auto", "scored", "parsed"] = Field(
+        "auto", description="How labels are got, as for a prompt at an endpoint."
+    )
+    timeout: Annotated[float, Field(gt=0)] = 60.0
+    concurrency: Annotated[int, Field(ge=1, le=256)] = 32
+    validation_rows: PositiveInt = Field(
+        150, description="Rows, at most, on which the tuned model is looked at."
+    )
+    test_rows: PositiveInt = Field(400, description="Rows, at most, on which it is judged.")
+
+    @model_validator(mode="after")
+    def key_is_named(self) -> ApiSettings:
+        """Refuse a key in place of its name."""
+        check_key_name(self.key_env)
+        return self
 
 
 class LoraCandidateSettings(TuningSettings):
@@ -483,6 +533,12 @@ class LoraEntry(Entry):
     lora: LoraCandidateSettings
 
 
+class ApiEntry(Entry):
+    """A model that its provider tunes."""
+
+    api: ApiSettings
+
+
 class FullEntry(Entry):
     """A language model, all of it tuned."""
 
@@ -497,7 +553,8 @@ CandidateEntry = Annotated[
     | Annotated[ClassifierEntry, Tag("classifier")]
     | Annotated[PromptEntry, Tag("prompt")]
     | Annotated[LoraEntry, Tag("lora")]
-    | Annotated[FullEntry, Tag("full")],
+    | Annotated[FullEntry, Tag("full")]
+    | Annotated[ApiEntry, Tag("api")],
     Discriminator(kind_of),
 ]
 
@@ -507,7 +564,14 @@ TextMetric = Literal["rouge_l", "token_f1", "exact_match", "chrf", "bleu", "simi
 Metric = LabelMetric | TextMetric
 LABEL_METRICS: tuple[str, ...] = get_args(LabelMetric)
 TEXT_METRICS: tuple[str, ...] = get_args(TextMetric)
-WRITERS = ("majority", "existing", "prompt", "lora", "full")  # kinds that can write an answer
+WRITERS = (
+    "majority",
+    "existing",
+    "prompt",
+    "lora",
+    "full",
+    "api",
+)  # kinds that can write an answer
 
 
 class DecideSettings(Strict):

@@ -19,6 +19,7 @@ from tunewise.records import Example
 
 THINKING = 4096  # tokens of a reply by a model that thinks first, whether it is asked to or not
 TRIED = 3  # rows that are asked until one has a reply to go by
+AS_TRAINED = "as trained"  # no JSON: a tuned model is asked in the very words it was tuned on
 NEEDS = {"scored": "log-probabilities", "constrained": "replies bound to a JSON schema"}
 
 
@@ -39,7 +40,7 @@ def settled_questions(
         setup: of the candidate.
         rows: to ask about.
         progress: where to say what the engine can't do.
-        wanted: the user's choice of a way, or 'auto'.
+        wanted: the user's choice of a way, 'auto' or AS_TRAINED.
         templates: Jinja texts by name.
         most: tokens of a reply at most.
 
@@ -56,7 +57,7 @@ def settled_questions(
             reply = _first_reply(engine, questions, rows, progress)
         if _bears(engine, questions, reply):
             return questions
-        if wanted != "auto":
+        if wanted not in ("auto", AS_TRAINED):
             raise ModelError(
                 f"the endpoint gives no {NEEDS[answering]}, which 'answer: {wanted}' needs",
                 where=rows[0].source,
@@ -71,6 +72,8 @@ def ways_of(setup: Setup, wanted: str) -> list[Answering]:
     if not setup.labels:
         return ["written"]
     ways: list[Answering] = ["scored", "constrained", "parsed"]
+    if wanted == AS_TRAINED:
+        return ["scored", "parsed"]
     return ways if wanted == "auto" else [way for way in ways if way == wanted]
 
 

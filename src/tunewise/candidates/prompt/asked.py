@@ -57,10 +57,14 @@ class AskedPrompt:
     Args:
         settings: the candidate's own.
         setup: labels, seed, the user's instruction.
+        answer: how answers are got, where that isn't the user's choice.
     """
 
-    def __init__(self, settings: PromptSettings, setup: Setup) -> None:
+    def __init__(
+        self, settings: PromptSettings, setup: Setup, *, answer: str | None = None
+    ) -> None:
         self.settings, self.setup = settings, setup
+        self._answer = answer or settings.answer
 
     def fit(
         self,
@@ -91,7 +95,7 @@ class AskedPrompt:
             setup,
             rows,
             progress,
-            wanted=settings.answer,
+            wanted=self._answer,
             templates=template_texts(ASKED_TEMPLATES, setup.task_folder),
             most=settings.max_new_tokens or _room(model, texts, train),
         )
@@ -177,7 +181,7 @@ class AskedPrompt:
             found.library.save(folder)
         spent = model.spent(self.setup.outward.account)
         fit = AskedFit(
-            kind="prompt",
+            kind=self.setup.kind or "prompt",
             model=model.name,
             local=model.used,
             dtype=model.dtype,

@@ -184,6 +184,35 @@ class Book:
                 (text, kept.seconds, time.time(), attempt),
             )
 
+    def keep(self, asked: str, body: dict[str, Any]) -> None:
+        """Keep what is known of something that isn't a request, in place of what was known."""
+        text = json.dumps(body, ensure_ascii=False)
+        with self._writing():
+            self._base.execute(
+                "INSERT OR REPLACE INTO answers VALUES (?, ?, 0, ?)", (asked, text, time.time())
+            )
+
+    def forget(self, asked: str) -> None:
+        """Keep nothing any more under a hash."""
+        with self._writing():
+            self._base.execute("DELETE FROM answers WHERE asked = ?", (asked,))
+
+    def settle(self, attempt: int, now: Amount) -> None:
+        """Note what an attempt came to."""
+        with self._writing():
+            self._base.execute(
+                "UPDATE attempts SET state = 'paid', tokens = ?, pico = ? WHERE id = ?",
+                (now.tokens, now.pico, attempt),
+            )
+
+    def entered(self, account: str, asked: str) -> int | None:
+        """Return an attempt at something that an earlier process entered; None if there is none."""
+        with self._lock, self._readable():
+            row = self._base.execute(
+                "SELECT id FROM attempts WHERE account = ? AND asked = ?", (account, asked)
+            ).fetchone()
+        return None if row is None else int(row[0])
+
     def spent(self, account: str) -> Spent:
         """Return what an account has come to."""
         with self._lock, self._readable():

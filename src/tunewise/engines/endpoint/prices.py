@@ -88,6 +88,11 @@ def price_of(address: Address, task_folder: Path) -> Price | None:
     return None
 
 
+def tokens_cost(tokens: int, per_million: float) -> int:
+    """Return the picodollars of so many tokens at a price per million, rounded up."""
+    return tokens * _pico(per_million)
+
+
 def dollars(pico: int) -> str:
     """Return an amount as people write it: '$1.25', and small ones with the digits they need."""
     amount = pico / PICO

@@ -12,8 +12,9 @@ import json
 import re
 import time
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tunewise.engines.endpoint.address import OPENAI, Address
 from tunewise.engines.endpoint.waiting import retry_after
@@ -22,6 +23,7 @@ from tunewise.errors import BadInput, ModelError, Unreachable, did_you_mean, one
 if TYPE_CHECKING:
     import openai
 
+T = TypeVar("T")
 CONNECT = 10.0  # seconds to reach the endpoint
 MOST_BYTES = 32 << 20  # of a response
 KNOWN_MODELS = 8  # named when one isn't there
@@ -120,6 +122,26 @@ class Sender:
             why = f"the answer isn't a chat completion: '{shown}'" if shown else "no answer in it"
             return TurnedAway(why, free=False)
         return Answered(found, time.monotonic() - began)
+
+    def carried_out(self, work: Callable[[openai.OpenAI], T]) -> T | TurnedAway | Refused:
+        """Return what other calls to the API give, or what became of them.
+
+        Raises:
+            TunewiseError: as `send` does.
+        """
+        import httpx2
+        import openai
+
+        try:
+            return work(self._client)
+        except openai.APIStatusError as error:
+            outcome = self._status(error)
+            assert not isinstance(outcome, Answered), "a status of an error is no answer"
+            return outcome
+        except (openai.APIConnectionError, httpx2.HTTPError) as error:
+            return self._failed(error)
+        except (openai.APIError, ValueError) as error:
+            return TurnedAway(f"the answer can't be read ({self._said(str(error))})", free=False)
 
     def _read(self, response: Any, began: float) -> bytes:
         """Return a response's bytes; one that trickles is given up at the time limit."""
