@@ -118,6 +118,22 @@ def fetched(
     return Path(folder)
 
 
+def fetched_file(repo: Repo, name: str) -> Path:
+    """Return one small file of a repository, fetched unless it is here.
+
+    Raises:
+        TunewiseError: as `hub_errors` has it.
+    """
+    import huggingface_hub
+
+    with hub_errors(repo):
+        return Path(
+            huggingface_hub.hf_hub_download(
+                repo.id, name, repo_type=repo.kind, revision=repo.revision
+            )
+        )
+
+
 def licence_in(tags: Iterable[str] | None) -> str | None:
     """Return the licence among a repository's tags, if it names one."""
     return next((tag[8:] for tag in tags or () if tag.startswith("license:")), None)

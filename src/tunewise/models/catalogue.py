@@ -32,13 +32,28 @@ class Carried(BaseModel):
 
 
 class Known(BaseModel):
-    """One model of the catalogue; it comes either from a package or from the Hub."""
+    """One model of the catalogue; it comes either from a package or from the Hub.
+
+    Attributes:
+        licence: SPDX id; LicenseRef where SPDX has none.
+        commercial: whether it may be used commercially: yes, or on conditions that its licence
+            names (a limit of users, a use policy, a name to be shown).
+        parameters: how many.
+        context: tokens that it reads at most.
+        template: family of its chat template.
+        gated: whether its owner wants terms to be accepted before it can be fetched.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Kind
     licence: str
     description: str
+    commercial: Literal["yes", "conditions"] = "yes"
+    parameters: int
+    context: int
+    template: str | None = None
+    gated: bool = False
     upstream: str | None = None
     package: Carried | None = None
     hub: str | None = None

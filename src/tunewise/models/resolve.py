@@ -50,12 +50,13 @@ def _found(name: str, known: Known | None, progress: Progress, start: Path) -> F
     if known and known.hub:
         return from_hub(known.hub, progress)
     path = (start / Path(name).expanduser()).absolute()
-    if path.exists() or _looks_like_path(name):
+    if path.exists() or looks_like_path(name):
         return from_folder(path, name, progress)
     if HUB_ID.match(name):
         return from_hub(name, progress)
     raise ModelError(f"there is no model '{name}'", mend=did_you_mean(name, catalogue()))
 
 
-def _looks_like_path(name: str) -> bool:
+def looks_like_path(name: str) -> bool:
+    """Whether a name can only be meant as a path."""
     return name.startswith((".", "/", "~")) or name.endswith((".gguf", "/")) or "\\" in name

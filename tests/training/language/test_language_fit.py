@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from tiny_language_models import reversing, tiny_folder, tiny_tokenizer
+from transformers import AutoConfig
 
 from tunewise.errors import BadInput, DataError, ModelError, OutOfMemory, TaskFileError
 from tunewise.progress import Silent
@@ -20,9 +20,11 @@ from tunewise.rendering.rows import Rendered, Renderer
 from tunewise.rendering.wording import wording_of
 from tunewise.task.settings import FullSettings, LoraCandidateSettings
 from tunewise.training.fast.model import RowsLoss
+from tunewise.training.fast.packed import Row
 from tunewise.training.language import fit, preflight, trainer
 from tunewise.training.language.arguments import effective
 from tunewise.training.language.fit import Job, TunedLanguageModel, tuned
+from tunewise.training.language.memory import Foreseen
 
 
 class Told(Silent):
@@ -286,11 +288,12 @@ def test_little_memory_recomputes_layers_and_says_so(
 ) -> None:
     whole = tuned(job(tmp_path / "a", llama), Silent())
     work = job(tmp_path / "b", llama)
-    config = json.loads((llama / "config.json").read_text())
-    longest = max(len(row.ids) for row in (*work.train, *work.validation)) - 1
-    each = (24 * config["hidden_size"] + 6 * config["intermediate_size"]) * 4
-    trained = 3 * 4 * whole.trainable_parameters
-    enough = 1.9 * each * longest / preflight.USED + trained
+    rows = [Row(row.ids, row.supervised) for row in (*work.train, *work.validation)]
+    foreseen = Foreseen(AutoConfig.from_pretrained(str(llama)), work.arguments, rows)
+    longest = foreseen.longest_first(0)
+    between = (foreseen.peak(longest, 0) + foreseen.peak(longest, foreseen.layers)) / 2
+    held = 4 * whole.total_parameters
+    enough = (between - held) / preflight.USED
     monkeypatch.setattr(preflight, "free_memory", lambda _: enough)
     told = Told()
     done = tuned(work, told)

@@ -10,6 +10,7 @@ it is PyTorch's variable-length attention. Knows nothing of what the rows are.
 from __future__ import annotations
 
 import functools
+from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 NAME = "tunewise_rows"
 BLOCK = 256  # queries of a row that are computed together
 ALIKE = 0.8  # share of the longest row's length that a row padded to it must have
+AS_ON_CUDA = ContextVar("AS_ON_CUDA", default=False)  # set where a card's work is only traced
 KEPT = 512  # tokens of a row up to which attention weights are kept for the backward pass
 
 
@@ -264,10 +266,10 @@ def rows_attention(
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     longest, both = int(max_length_q), int(shared)
     window = sliding_window if sliding_window and sliding_window < longest else 0
-    q, k, v = query[0], key[0], value[0]
+    q, k, v = query[0].to(value.dtype), key[0].to(value.dtype), value[0]  # autocast: rotated ones
     if softcap is not None:
         found = capped(q, k, v, cu_seq_lens_q, both, scale, window, softcap)
-    elif q.device.type == "cuda" and q.dtype is not torch.float32:
+    elif (q.device.type == "cuda" or AS_ON_CUDA.get()) and q.dtype is not torch.float32:
         found = _on_cuda(q, k, v, cu_seq_lens_q, longest, scale, window)
     else:
         found = RowsAttention.apply(q, k, v, cu_seq_lens_q, both, scale, window)

@@ -8,6 +8,7 @@ of where the states come from.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,10 +123,11 @@ def shaped(logits: Tensor, shape: HeadShape) -> Tensor:
 def summed_loss(head: nn.Linear, states: Tensor, targets: Tensor, shape: HeadShape) -> Tensor:
     """Return the summed cross entropy of `targets` [targets] given `states` [targets, hidden]."""
     weight, bias = head.weight, head.bias
-    if torch.is_autocast_enabled(states.device.type):
-        dtype = torch.get_autocast_dtype(states.device.type)
+    kind = states.device.type
+    if kind != "meta" and torch.is_autocast_enabled(kind):
+        dtype = torch.get_autocast_dtype(kind)
         states, weight = states.to(dtype), weight.to(dtype)
         bias = None if bias is None else bias.to(dtype)
-    with torch.autocast(states.device.type, enabled=False):
+    with contextlib.nullcontext() if kind == "meta" else torch.autocast(kind, enabled=False):
         found: Tensor = SummedLoss.apply(states, weight, bias, targets, shape)
     return found

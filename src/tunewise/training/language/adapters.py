@@ -125,3 +125,57 @@ def _in_nf4(folder: Path, dtype: torch.dtype, device: torch.device, where: str) 
             local_files_only=True,
             trust_remote_code=False,
         )
+
+
+def in_4bit(model: Any, dtype: torch.dtype) -> Any:
+    """Return a model on the meta device with the layers it would have once loaded in NF4.
+
+    What `_frozen` asks bitsandbytes for (blocks of 64, their scales in blocks of 256), without a
+    weight that could be quantised.
+    """
+    from bitsandbytes.functional import QuantState
+    from bitsandbytes.nn import Linear4bit, Params4bit
+    from peft import prepare_model_for_kbit_training
+
+    def empty(count: int, kind: torch.dtype) -> torch.Tensor:
+        return torch.empty(count, dtype=kind, device="meta")
+
+    for parent in list(model.modules()):
+        for name, layer in list(parent.named_children()):
+            if type(layer) is not nn.Linear or layer is model.get_output_embeddings():
+                continue
+            blocks = -(-layer.weight.numel() // 64)
+            scales = QuantState(
+                absmax=empty(-(-blocks // 256), torch.float32),
+                code=empty(256, torch.float32),
+                blocksize=256,
+                dtype=torch.float32,
+            )
+            state = QuantState(
+                absmax=empty(blocks, torch.uint8),
+                shape=layer.weight.shape,
+                code=empty(16, torch.float32),
+                blocksize=64,
+                quant_type="nf4",
+                dtype=dtype,
+                offset=torch.empty((), device="meta"),
+                state2=scales,
+            )
+            new = Linear4bit(
+                layer.in_features,
+                layer.out_features,
+                bias=layer.bias is not None,
+                compute_dtype=dtype,
+                quant_type="nf4",
+                device="meta",
+            )
+            packed = torch.empty(
+                (-(-layer.weight.numel() // 2), 1), dtype=torch.uint8, device="meta"
+            )
+            new.weight = Params4bit(
+                packed, requires_grad=False, quant_state=state, bnb_quantized=True, module=new
+            )
+            new.quant_state = state
+            setattr(parent, name, new.requires_grad_(False))
+    model.is_loaded_in_4bit = True
+    return prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)

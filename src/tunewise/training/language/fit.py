@@ -30,6 +30,7 @@ from tunewise.training.language import preflight
 from tunewise.training.language.adapters import trainable
 from tunewise.training.language.arguments import Arguments
 from tunewise.training.language.callbacks import LossWatch, LowestLoss, ShowingTokens
+from tunewise.training.language.memory import Fit
 from tunewise.training.language.trainer import LanguageTrainer
 from tunewise.version import __version__
 
@@ -108,7 +109,7 @@ class _Prepared:
     validation: list[Row]
     key: str
     trained: int
-    fit: preflight.Fit
+    fit: Fit
     compiled: bool
     difference: float | None
 
@@ -171,10 +172,16 @@ def _prepared(job: Job, progress: Progress) -> _Prepared:
     trained = preflight.check_trainable(model, job.where)
     preflight.check_disk(model, job.folder, keeps_all=arguments.method == "full")
     fit = preflight.fit_into_memory(
-        model, [*train, *validation], where, job.tokens_per_pass, job.where
+        model,
+        [*train, *validation],
+        where,
+        asked=job.tokens_per_pass,
+        arguments=arguments,
+        where=job.where,
+        progress=progress,
     )
     loss, difference = _loss(model, train, arguments, progress)
-    if fit.recomputed and "checkpointing" not in arguments.switched_off:
+    if fit.recomputed:
         recompute(loss.causal, fit.recomputed)
         layers = loss.causal.config.get_text_config().num_hidden_layers
         progress.line(

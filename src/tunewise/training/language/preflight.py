@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib.util
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,26 +23,16 @@ from tunewise.rendering.faults import preflight as ready_rows
 from tunewise.rendering.rows import Rendered
 from tunewise.training.fast.model import PlainLoss, RowsLoss, base_of
 from tunewise.training.fast.packed import Packed, Row, packed
-from tunewise.training.fast.recomputed import bytes_per_token, layers_to_recompute
+from tunewise.training.language.arguments import Arguments
+from tunewise.training.language.memory import Fit, Foreseen
 from tunewise.training.preflight import check_room, check_trial, trained_bytes
 
-USED = 0.6  # share of the free memory that activations may take
+USED = 0.8  # share of the free memory that may be taken: an allocator needs more than its tensors
 BUDGETS = {"cpu": 1024, "cuda": 16384}  # tokens of a pass; more gain little, see docs/training.md
+# What a model raises whose step depends on what it computes (experts that are chosen, for one).
+UNTRACEABLE = (RuntimeError, TypeError, AttributeError)
 COMPARED = 256  # tokens of the row on which the fast and the plain way are compared, at most
 TOLERANCES = {torch.float32: 1e-4, torch.bfloat16: 2e-2, torch.float16: 5e-3}
-
-
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """How a training fits into memory.
-
-    Attributes:
-        budget: tokens of one pass at most.
-        recomputed: layers that are computed anew in the backward pass.
-    """
-
-    budget: int
-    recomputed: int
 
 
 def rows_to_train(
@@ -132,34 +121,47 @@ def check_disk(model: nn.Module, folder: Path, *, keeps_all: bool) -> None:
 
 
 def fit_into_memory(
-    model: nn.Module, rows: Sequence[Row], device: torch.device, asked: int | None, where: str
+    model: nn.Module,
+    rows: Sequence[Row],
+    device: torch.device,
+    *,
+    asked: int | None,
+    arguments: Arguments,
+    where: str,
+    progress: Progress,
 ) -> Fit:
     """Return tokens per pass and layers to compute anew, so that the training fits.
 
-    The longest row decides how many layers have to be computed anew; then as many rows share a
-    pass as fit. See docs/training.md for how the bytes are reckoned.
+    The step is traced beforehand, see memory.py: the longest row decides how many layers have to be
+    computed anew; then as many rows share a pass as fit and pay.
 
     Raises:
         OutOfMemory: not even the longest row alone fits, with what would.
     """
-    causal = base_of(model)
-    config = causal.config.get_text_config()
-    width = causal.dtype.itemsize
-    # Gradients and two moments are still to come.
-    free = free_memory(device) - 3 * trained_bytes(model)
-    longest = max(row.read for row in rows)
-    recomputed = layers_to_recompute(config, longest, USED * free, width)
-    if recomputed is None:
-        most = int(USED * free / bytes_per_token(config, config.num_hidden_layers, width))
+    held = sum(p.numel() * p.element_size() for p in model.parameters())
+    free = free_memory(device)
+    room = held + USED * free
+    foreseen = Foreseen(base_of(model).config, arguments, rows, on_cuda=device.type == "cuda")
+    best = asked or BUDGETS.get(device.type, BUDGETS["cpu"])
+    try:
+        found = foreseen.fit(
+            room, best, may_recompute="checkpointing" not in arguments.switched_off
+        )
+    except UNTRACEABLE:
+        progress.warn(
+            "This model's step can't be traced, so its memory isn't known beforehand; a pass begins"
+            f" with {best:,} tokens and gets smaller if memory runs out."
+        )
+        return Fit(best, 0, None)
+    if found is None:
+        longest = max(row.read for row in rows)
         raise OutOfMemory(
             f"a row of {longest:,} tokens doesn't fit into the {free / 1e9:.1f} GB that are free",
             where=where,
-            mend=f"Rows of up to {max(most, 0):,} tokens would: set max_length, or take a smaller"
-            " model.",
+            mend=f"Rows of up to {foreseen.longest_that_fits(room):,} tokens would: set max_length,"
+            " or take a smaller model.",
         )
-    fits = int(USED * free / bytes_per_token(config, recomputed, width))
-    best = asked or BUDGETS.get(device.type, BUDGETS["cpu"])
-    return Fit(max(longest, min(best, fits)), recomputed)
+    return found
 
 
 def free_memory(device: torch.device) -> float:

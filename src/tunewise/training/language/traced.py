@@ -1,0 +1,150 @@
+"""A training step of a language model on fakes: its memory and its operations, without its weights.
+
+Given a model's config, the arguments and the rows of a pass, does what a step does (fit.py and
+trainer.py: the model with its adapter, forward, loss, backward, clipping, AdamW) on tensors that
+have no bytes, and gives back what the ledger noted. Knows nothing of cards or limits.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from tunewise.tracing.fakes import faked, fakes, on_meta
+from tunewise.tracing.ledger import Ledger, Trace
+from tunewise.tracing.optimizer import after_a_step
+from tunewise.training.fast import attention
+from tunewise.training.fast.model import PlainLoss, RowsLoss
+from tunewise.training.fast.packed import Packed, Row, packed
+from tunewise.training.fast.recomputed import recompute
+from tunewise.training.language.adapters import adapted, in_4bit
+from tunewise.training.language.arguments import Arguments
+
+WHERE = "plan"  # what to call it in an error
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The pass of a step that is traced, and what lies in memory beside it.
+
+    Attributes:
+        rows: laid end to end in the pass.
+        recomputed: layers that are computed anew in the backward pass.
+        further_passes: whether the gradients of an earlier pass of the step lie there.
+        keeps_best: whether the best epoch's weights lie in the same memory, as on a CPU.
+        on_cuda: whether it is traced as on a card, whose attention is another kernel.
+        shared: tokens that all rows begin with and that are computed once.
+    """
+
+    rows: Sequence[Row]
+    recomputed: int = 0
+    further_passes: bool = True
+    keeps_best: bool = False
+    on_cuda: bool = False
+    shared: int = 0
+
+
+def traced(config: Any, arguments: Arguments, step: Step) -> Trace:
+    """Return what one training step does, once the optimizer's state is there.
+
+    Args:
+        config: of the language model, as transformers has it; isn't changed.
+        arguments: what is trained with.
+        step: the pass.
+
+    Raises:
+        TaskFileError: target modules that the model doesn't have.
+    """
+    model = _on_meta(copy.deepcopy(config), arguments)
+    batch = packed(step.rows, step.shared)
+    # Autocast depends on the device that a tensor says it is on; without it, meta tensors do, and
+    # take a tenth of the time of fakes.
+    autocast = arguments.bf16 and arguments.method == "full"
+    device = "cpu" if autocast else "meta"
+    ledger = Ledger(device)
+    with fakes() if autocast else contextlib.nullcontext(), _as_on_cuda(step.on_cuda):
+        loss = _loss(faked(model) if autocast else model, arguments)
+        if not autocast:
+            batch = batch.to(torch.device("meta"))
+        if step.recomputed:
+            recompute(loss.causal, step.recomputed)
+        attention._bias.cache_clear()
+        try:
+            with ledger:
+                _step(ledger, loss.train(), batch, arguments, step)
+        finally:
+            attention._bias.cache_clear()  # no fake may be met by a training
+    return ledger.trace()
+
+
+def _on_meta(config: Any, arguments: Arguments) -> Any:
+    """Return the model as it is trained, on the meta device."""
+    from transformers import AutoModelForCausalLM
+
+    full = arguments.method == "full"
+    dtype = torch.bfloat16 if arguments.bf16 and not full else torch.float32
+
+    def make() -> Any:
+        model = AutoModelForCausalLM.from_config(config, dtype=dtype).requires_grad_(full)
+        if arguments.load_in_4bit:
+            model = in_4bit(model, dtype)
+        model.tie_weights()
+        return model if full else adapted(model, arguments, WHERE)
+
+    return on_meta(make)
+
+
+def _loss(model: Any, arguments: Arguments) -> RowsLoss | PlainLoss:
+    if "packing" in arguments.switched_off:
+        return PlainLoss(model)
+    return RowsLoss(model, supervised_head="head" not in arguments.switched_off)
+
+
+def _step(ledger: Ledger, loss: Any, batch: Packed, arguments: Arguments, step: Step) -> None:
+    trained = [p for p in loss.parameters() if p.requires_grad]
+    ledger.note_all((p for p in loss.parameters() if not p.requires_grad), "frozen weights")
+    ledger.note_all(trained, "trained weights")
+    ledger.note_all(loss.buffers(), "frozen weights")
+    optimizer = after_a_step(trained)
+    state = [value for entry in optimizer.state.values() for value in entry.values()]
+    ledger.note_all(state, "optimizer")
+    best = [p.detach().clone() for p in trained] if step.keeps_best else []
+    ledger.note_all(best, "best weights so far")
+    if step.further_passes:
+        _fill_gradients(trained)
+    autocast = arguments.bf16 and arguments.method == "full"
+    decoder = loss.causal.get_decoder()
+    hook = decoder.register_forward_hook(lambda *_: ledger.begin("loss"))
+    ledger.begin("forward")
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        value = loss(batch)
+    value = value * 0.01
+    hook.remove()
+    ledger.begin("backward")
+    value.backward()
+    ledger.note_all((p.grad for p in trained), "gradients")
+    ledger.begin("optimizer step")
+    if arguments.max_grad_norm:
+        nn.utils.clip_grad_norm_(trained, arguments.max_grad_norm)
+    optimizer.step()
+    del best
+
+
+def _fill_gradients(trained: Sequence[nn.Parameter]) -> None:
+    for parameter in trained:
+        parameter.grad = torch.empty_like(parameter)
+
+
+@contextlib.contextmanager
+def _as_on_cuda(on_cuda: bool) -> Iterator[None]:
+    token = attention.AS_ON_CUDA.set(on_cuda)
+    try:
+        yield
+    finally:
+        attention.AS_ON_CUDA.reset(token)
