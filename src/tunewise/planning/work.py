@@ -1,0 +1,428 @@
+"""What each candidate of a task holds in memory and computes, on a machine of a given kind.
+
+Given a task's rows and a candidate's settings, gives back a Load: a function of the memory there is
+to how the candidate fits in it, and the parts of its work. Knows nothing of rates or prices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tunewise.errors import BadInput
+from tunewise.models.configs import Described, described
+from tunewise.planning.estimate import Part
+from tunewise.planning.lengths import Lengths, chat_lengths, label_tokens, text_lengths
+from tunewise.records import Dataset, Example, Splits
+from tunewise.rendering.wording import Wording, wording
+from tunewise.task.settings import (
+    EncoderSettings,
+    Entry,
+    FullSettings,
+    LoraCandidateSettings,
+    ProbeSettings,
+    PromptSettings,
+    Task,
+    TuningSettings,
+)
+
+TOGETHER = 1024  # tokens that an engine reads in one pass
+WRITTEN_TOGETHER = 16  # answers that are written side by side
+TIMED = 43  # requests that are answered one by one to time them, warm-up included
+BF16 = 2
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A task and its rows on their sides."""
+
+    task: Task
+    folder: Path
+    dataset: Dataset
+    splits: Splits
+
+    def side(self, name: str) -> list[Example]:
+        """Return the examples of one side."""
+        if not hasattr(self, "_by_id"):
+            object.__setattr__(self, "_by_id", {e.id: e for e in self.dataset.examples})
+        return [self._by_id[i] for i in getattr(self.splits, name)]  # type: ignore[attr-defined]
+
+    @property
+    def wording(self) -> Wording:
+        """How examples are said to a language model."""
+        return wording(self.task, self.dataset.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class Fitting:
+    """How a candidate fits: None for tokens where it doesn't."""
+
+    fits: bool
+    peak: int
+    tokens_per_pass: int | None
+    recomputed: int | None
+    kinds: dict[str, int]
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a candidate asks of a machine.
+
+    Attributes:
+        model: that it uses, if any.
+        fitting: of so many bytes, on a card or not, in bf16 or not.
+        lengths: tokens of the training rows; None where none are counted.
+        notes: what it rests on.
+        settings: of the candidate, for what could be changed.
+        rate: key under which its speed is measured on this machine.
+        sample: (config, arguments, rows of a typical pass) to measure with; None: nothing to.
+    """
+
+    model: Described | None
+    fitting: Callable[[float, bool, bool], Fitting] | None
+    lengths: np.ndarray[Any, Any] | None = None
+    notes: tuple[str, ...] = ()
+    settings: Any = None
+    sample: Callable[[bool], tuple[Any, Any, Any]] | None = None
+
+
+def load(rows: Rows, entry: Entry) -> Load:
+    """Return what a candidate asks of a machine.
+
+    Raises:
+        ModelError: a model that isn't there, or of the wrong kind.
+        BadInput: a length that the model doesn't read.
+    """
+    settings = entry.settings
+    if isinstance(settings, TuningSettings):
+        return _tuned(rows, settings, entry.kind)
+    if isinstance(settings, EncoderSettings):
+        return _encoder(rows, settings)
+    if isinstance(settings, PromptSettings):
+        return _prompt(rows, settings)
+    if isinstance(settings, ProbeSettings):
+        return _probe(rows, settings)
+    return Load(None, None)
+
+
+def _model(name: str, rows: Rows, kind: str, *, writes: bool) -> Described:
+    found = described(name, rows.folder)
+    if found.writes != writes:
+        from tunewise.errors import ModelError
+
+        what = "an encoder, not a language model" if writes else "a language model, not an encoder"
+        raise ModelError(f"'{name}' is {what}", where=f"{kind}: {name}")
+    return found
+
+
+def context_of(config: Any) -> int | None:
+    """Return how many tokens a model reads at most, as its config says."""
+    found = getattr(config.get_text_config(), "max_position_embeddings", None)
+    return int(found) if found else None
+
+
+def _checked_length(asked: int, model: Described, where: str, *, given: bool) -> int:
+    """Return the tokens read of a row; refuse more than the model's window where they were asked."""
+    window = context_of(model.config)
+    if window is not None and asked > window:
+        if given:
+            raise BadInput(
+                f"max_length is {asked:,}, and {model.name} reads {window:,} tokens at most",
+                where=where,
+                mend=f"Set max_length to {window} or less, or choose a model that reads more:"
+                " tunewise models --context " + str(asked),
+            )
+        return window
+    return asked
+
+
+def _tuned(rows: Rows, settings: TuningSettings, kind: str) -> Load:
+    from tunewise.training.language.arguments import effective
+    from tunewise.training.language.memory import Foreseen
+    from tunewise.training.language.preflight import BUDGETS
+
+    model = _model(settings.model, rows, kind, writes=True)
+    given = "max_length" in settings.model_fields_set
+    longest = _checked_length(settings.max_length, model, f"{kind}: {settings.model}", given=given)
+    train = chat_lengths(rows.side("train"), model, rows.wording)
+    chosen = chat_lengths(rows.side("validation"), model, rows.wording)
+    judged = chat_lengths(_some(rows.side("test"), settings.test_rows), model, rows.wording)
+    parameters = parameters_of(model)
+    labels = 0 if rows.task.kind == "generation" else label_tokens(rows.dataset.labels, model)
+    train_rows = train.rows(longest)
+    known: dict[tuple[bool, bool], Foreseen] = {}
+
+    def arguments_of(bf16: bool) -> Any:
+        return effective(
+            settings,
+            rows=len(train_rows),
+            parameters=parameters,
+            max_length=longest,
+            bf16=bf16 if settings.bf16 == "auto" else bool(settings.bf16),
+            seed=rows.task.seed,
+        )
+
+    def foreseen(cuda: bool, bf16: bool) -> Foreseen:
+        if (cuda, bf16) not in known:
+            both = [*train_rows, *chosen.rows(longest)]
+            known[cuda, bf16] = Foreseen(model.config, arguments_of(bf16), both, on_cuda=cuda)
+        return known[cuda, bf16]
+
+    def fitting(room: float, cuda: bool, bf16: bool) -> Fitting:
+        seen = foreseen(cuda, bf16)
+        arguments = seen.arguments
+        asked = settings.tokens_per_pass or BUDGETS["cuda" if cuda else "cpu"]
+        per_step = int(np.mean([row.read for row in train_rows]) * arguments.train_batch_size)
+        found = seen.fit(
+            room,
+            min(asked, max(per_step, 1)),
+            may_recompute="checkpointing" not in arguments.switched_off,
+        )
+        alone = seen.longest_first(0)
+        if found is None:
+            trace = seen.trace(alone, seen.layers)
+            return Fitting(False, trace.peak, None, None, trace.kinds, ())
+        some = seen.longest_first(found.budget)
+        share = found.recomputed / seen.layers
+        trace = seen.trace(some, 0 if share < 0.5 else seen.layers)
+        parts = _tuning_parts(seen, some, share, (train_rows, chosen, judged), labels, model)
+        peak = found.peak or trace.peak
+        return Fitting(True, peak, found.budget, found.recomputed, trace.kinds, parts)
+
+    def sample(bf16: bool) -> tuple[Any, Any, Any]:
+        ordered = sorted(train_rows, key=lambda row: row.read)
+        step = max(1, len(ordered) // 8)
+        some, filled = [], 0
+        for row in ordered[step // 2 :: step]:
+            if some and filled + row.read > TOGETHER:
+                break
+            some.append(row)
+            filled += row.read
+        return model.config, arguments_of(bf16), some
+
+    return Load(
+        model,
+        fitting,
+        np.array([row.read + 1 for row in train_rows]),
+        tuple(n for n in (train.note,) if n),
+        settings,
+        sample,
+    )
+
+
+def _tuning_parts(
+    seen: Any,
+    some: Sequence[Any],
+    share: float,
+    sides: tuple[Sequence[Any], Lengths, Lengths],
+    labels: int,
+    model: Described,
+) -> tuple[Part, ...]:
+    """Return what a language model's candidate computes, from fit to the last answer."""
+    train_rows, chosen, judged = sides
+    arguments = seen.arguments
+    filled = sum(row.read for row in some)
+    plain = seen.trace(some, 0)
+    anew = seen.trace(some, seen.layers) if share else plain
+    each = ((1 - share) * plain.all_flops + share * anew.all_flops) / filled
+    forward = plain.flops.get("forward", 0) / filled
+    with_loss = forward + plain.flops.get("loss", 0) / filled / 3
+    tokens = sum(row.read for row in train_rows)
+    epochs = arguments.num_train_epochs
+    sooner = min(1.0, (1 + arguments.patience) / epochs) if len(chosen.prompts) else 1.0
+    weights = parameters_of(model) * BF16
+    steps = -(-len(train_rows) // arguments.train_batch_size)
+    passes = max(steps, tokens / filled)
+    validated = int(chosen.prompts.sum() + chosen.answers.sum())
+    return (
+        Part("train", each * tokens * epochs, passes * epochs, plain.operations, weights, sooner),
+        Part(
+            "validate", with_loss * validated * epochs, max(1.0, validated / filled) * epochs,
+            plain.operations // 3, weights, sooner,
+        ),
+        *_answering(chosen, judged, labels, forward, weights, plain.operations // 3),
+    )  # fmt: skip
+
+
+def _answering(
+    chosen: Lengths, judged: Lengths, labels: int, forward: float, weights: float, operations: int
+) -> tuple[Part, ...]:
+    """Return the work of answering the rows to choose on and those to judge on."""
+    prompts = np.concatenate([chosen.prompts, judged.prompts]).astype(float)
+    answers = np.concatenate([chosen.answers, judged.answers]).astype(float)
+    timed = min(TIMED, len(judged.prompts))
+    if labels:
+        tokens = float((prompts + labels).sum())
+        passes = tokens / TOGETHER + timed
+        return (Part("answer", forward * tokens, passes, operations, weights),)
+    written = float(answers.sum())
+    one_by_one = timed * float(answers.mean()) if len(answers) else 0.0
+    passes = written / WRITTEN_TOGETHER + one_by_one
+    return (
+        Part("answer", forward * float(prompts.sum()), prompts.sum() / TOGETHER, operations, weights),
+        Part("write", forward * (written + one_by_one), passes, operations, weights),
+    )
+
+
+def _encoder(rows: Rows, settings: EncoderSettings) -> Load:
+    from tunewise.training.encoder.arguments import effective
+    from tunewise.training.encoder.traced import Batch, traced
+
+    model = _model(settings.model, rows, "encoder", writes=False)
+    given = "max_length" in settings.model_fields_set
+    where = f"encoder: {settings.model}"
+    most = _checked_length(settings.max_length, model, where, given=given)
+    counted, note = text_lengths(rows.side("train"), model)
+    train = np.minimum(counted, most)
+    others = np.concatenate(
+        [text_lengths(rows.side(side), model)[0] for side in ("validation", "test")]
+    )
+    others = np.minimum(others, most)
+    known: dict[tuple[bool, bool], Fitting] = {}
+    labels = len(rows.dataset.labels)
+
+    def arguments_of(bf16: bool) -> Any:
+        return effective(
+            settings,
+            rows=len(train),
+            parameters=parameters_of(model),
+            max_length=most,
+            bf16=bf16 if settings.bf16 == "auto" else bool(settings.bf16),
+            seed=rows.task.seed,
+        )
+
+    def fitting(room: float, cuda: bool, bf16: bool) -> Fitting:
+        if (cuda, bf16) not in known:
+            arguments = arguments_of(bf16)
+            size = arguments.per_device_train_batch_size
+            whole = Batch(size, int(train.max()), labels, on_cuda=cuda)
+            largest = traced(model.config, arguments, whole)
+            usual = traced(
+                model.config, arguments, replace(whole, tokens=max(2, round(float(train.mean()))))
+            )
+            parts = _encoder_parts(usual, arguments, train, others, size)
+            known[cuda, bf16] = Fitting(True, largest.peak, None, None, largest.kinds, parts)
+        found = known[cuda, bf16]
+        return replace(found, fits=found.peak <= room)
+
+    def sample(bf16: bool) -> tuple[Any, Any, Any]:
+        arguments = arguments_of(bf16)
+        shape = (arguments.per_device_train_batch_size, max(2, round(float(train.mean()))), labels)
+        return model.config, arguments, shape
+
+    return Load(model, fitting, train, tuple(n for n in (note,) if n), settings, sample)
+
+
+def _encoder_parts(
+    usual: Any, arguments: Any, train: np.ndarray, others: np.ndarray, size: int
+) -> tuple[Part, ...]:
+    tokens = float(train.sum())
+    filled = size * float(train.mean())
+    each = usual.all_flops / filled
+    forward = usual.flops.get("forward", 0) / filled
+    epochs = arguments.num_train_epochs
+    read = tokens + float(others.sum())  # the head's start reads the training rows once
+    weights = sum(usual.kinds.get(kind, 0) for kind in ("trained weights", "frozen weights"))
+    return (
+        Part("train", each * tokens * epochs, tokens / filled * epochs, usual.operations, weights),
+        Part("answer", forward * read, read / 4096 + TIMED, usual.operations // 3, weights),
+    )
+
+
+def _prompt(rows: Rows, settings: PromptSettings) -> Load:
+    model = _model(settings.model, rows, "prompt", writes=True)
+    chosen = chat_lengths(
+        _some(rows.side("validation"), settings.validation_rows), model, rows.wording
+    )
+    judged = chat_lengths(_some(rows.side("test"), settings.test_rows), model, rows.wording)
+    shot = float(np.mean(judged.prompts + judged.answers)) if len(judged.prompts) else 0.0
+    labels = 0 if rows.task.kind == "generation" else label_tokens(rows.dataset.labels, model)
+    weights = parameters_of(model) * BF16
+    text = model.config.get_text_config()
+    forward = 2.0 * parameters_of(model)  # a product and a sum for each weight and token
+    operations = 25 * int(text.num_hidden_layers)
+
+    def shown(lengths: Lengths, shots: float) -> Lengths:
+        return replace(lengths, prompts=lengths.prompts + round(shots * shot))
+
+    tried = [_answering(shown(chosen, n), _none(judged), labels, forward, weights, operations)
+             for n in settings.shots]  # fmt: skip
+    best = shown(judged, float(np.mean(settings.shots)))
+    parts = [
+        *(part for one in tried for part in one),
+        *_answering(_none(chosen), best, labels, forward, weights, operations),
+    ]
+    longest = int(max(judged.prompts.max(initial=1), 1) + max(settings.shots) * shot)
+    held = weights + TOGETHER * int(text.hidden_size) * 40 * BF16
+
+    def fitting(room: float, cuda: bool, bf16: bool) -> Fitting:
+        kinds = {"frozen weights": int(weights), "activations": int(held - weights)}
+        return Fitting(held <= room, int(held), None, None, kinds, tuple(parts))
+
+    notes = [n for n in (judged.note,) if n]
+    window = context_of(model.config)
+    if window and longest > window:
+        notes.append(f"prompts of about {longest:,} tokens are longer than the model's {window:,}")
+    return Load(model, fitting, judged.prompts, tuple(notes), settings)
+
+
+def _probe(rows: Rows, settings: ProbeSettings) -> Load:
+    model = _model(settings.model, rows, "probe", writes=False)
+    sides = [text_lengths(rows.side(side), model) for side in ("train", "validation", "test")]
+    lengths = np.minimum(np.concatenate([found for found, _ in sides]), settings.max_length)
+    weights = parameters_of(model) * 4
+    flops = 2.0 * parameters_of(model) * float(lengths.sum())
+    layers = int(model.config.num_hidden_layers)
+    part = Part("answer", flops, lengths.sum() / 4096 + TIMED, 20 * layers, weights)
+
+    def fitting(room: float, cuda: bool, bf16: bool) -> Fitting:
+        return Fitting(
+            weights <= room, int(weights), None, None, {"frozen weights": int(weights)}, (part,)
+        )
+
+    notes = tuple(note for _, note in sides[:1] if note)
+    return Load(model, fitting, lengths, notes, settings)
+
+
+def parameters_of(model: Described) -> int:
+    """Return how many parameters a model has, counted without making them."""
+    from transformers import AutoModel, AutoModelForCausalLM
+
+    from tunewise.tracing.fakes import on_meta
+
+    kind = AutoModelForCausalLM if model.writes else AutoModel
+
+    def make() -> Any:
+        made = kind.from_config(model.config)
+        made.tie_weights()
+        return made
+
+    if model.name not in _COUNTED:
+        _COUNTED[model.name] = sum(p.numel() for p in on_meta(make).parameters())
+    return _COUNTED[model.name]
+
+
+_COUNTED: dict[str, int] = {}
+
+
+def _some(examples: list[Example], most: int | None) -> list[Example]:
+    return examples if most is None else examples[:most]
+
+
+def _none(lengths: Lengths) -> Lengths:
+    return Lengths(lengths.prompts[:0], lengths.answers[:0], lengths.note)
+
+
+def is_quantised(settings: Any) -> bool:
+    """Whether a candidate's frozen weights are in NF4."""
+    return isinstance(settings, LoraCandidateSettings) and settings.load_in_4bit
+
+
+def is_full(settings: Any) -> bool:
+    """Whether all weights are tuned."""
+    return isinstance(settings, FullSettings)
