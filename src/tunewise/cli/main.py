@@ -22,6 +22,7 @@ from tunewise.cli import (
     serve,
     show,
 )
+from tunewise.cli import audit, curve, init, launch, plan, predict, run, schema, show
 from tunewise.errors import TunewiseError, one_line
 from tunewise.version import __version__
 
@@ -38,6 +39,7 @@ app = typer.Typer(
 app.command("init")(init.init)
 app.command("run")(run.run)
 app.command("launch")(launch.launch)
+app.command("plan")(plan.plan)
 app.command("audit")(audit.audit)
 app.command("curve")(curve.curve)
 app.command("predict")(predict.predict)

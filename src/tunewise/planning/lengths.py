@@ -99,7 +99,10 @@ def _folder(model: Described, instead: str) -> tuple[Path | None, str | None]:
     other = described(instead)
     if other.folder is None:
         return None, _GUESSED
-    return other.folder, f"lengths are counted with {instead}'s tokenizer: {model.name}'s isn't here"
+    return (
+        other.folder,
+        f"lengths are counted with {instead}'s tokenizer: {model.name}'s isn't here",
+    )
 
 
 def _by_characters(examples: Sequence[Example], wording: Wording) -> Lengths:

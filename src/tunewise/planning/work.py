@@ -127,7 +127,7 @@ def context_of(config: Any) -> int | None:
 
 
 def _checked_length(asked: int, model: Described, where: str, *, given: bool) -> int:
-    """Return the tokens read of a row; refuse more than the model's window where they were asked."""
+    """Return the tokens read of a row; refuse more than the window where they were asked for."""
     window = context_of(model.config)
     if window is not None and asked > window:
         if given:
@@ -190,7 +190,14 @@ def _tuned(rows: Rows, settings: TuningSettings, kind: str) -> Load:
         some = seen.longest_first(found.budget)
         share = found.recomputed / seen.layers
         trace = seen.trace(some, 0 if share < 0.5 else seen.layers)
-        parts = _tuning_parts(seen, some, share, (train_rows, chosen, judged), labels, model)
+        parts = _tuning_parts(
+            seen,
+            some,
+            share,
+            (train_rows, chosen, judged),
+            labels=labels,
+            weights=parameters * BF16,
+        )
         peak = found.peak or trace.peak
         return Fitting(True, peak, found.budget, found.recomputed, trace.kinds, parts)
 
@@ -220,8 +227,9 @@ def _tuning_parts(
     some: Sequence[Any],
     share: float,
     sides: tuple[Sequence[Any], Lengths, Lengths],
+    *,
     labels: int,
-    model: Described,
+    weights: float,
 ) -> tuple[Part, ...]:
     """Return what a language model's candidate computes, from fit to the last answer."""
     train_rows, chosen, judged = sides
@@ -235,7 +243,6 @@ def _tuning_parts(
     tokens = sum(row.read for row in train_rows)
     epochs = arguments.num_train_epochs
     sooner = min(1.0, (1 + arguments.patience) / epochs) if len(chosen.prompts) else 1.0
-    weights = parameters_of(model) * BF16
     steps = -(-len(train_rows) // arguments.train_batch_size)
     passes = max(steps, tokens / filled)
     validated = int(chosen.prompts.sum() + chosen.answers.sum())
@@ -245,12 +252,20 @@ def _tuning_parts(
             "validate", with_loss * validated * epochs, max(1.0, validated / filled) * epochs,
             plain.operations // 3, weights, sooner,
         ),
-        *_answering(chosen, judged, labels, forward, weights, plain.operations // 3),
+        *_answering(
+            chosen, judged, labels, forward=forward, weights=weights, operations=plain.operations // 3
+        ),
     )  # fmt: skip
 
 
 def _answering(
-    chosen: Lengths, judged: Lengths, labels: int, forward: float, weights: float, operations: int
+    chosen: Lengths,
+    judged: Lengths,
+    labels: int,
+    *,
+    forward: float,
+    weights: float,
+    operations: int,
 ) -> tuple[Part, ...]:
     """Return the work of answering the rows to choose on and those to judge on."""
     prompts = np.concatenate([chosen.prompts, judged.prompts]).astype(float)
@@ -260,11 +275,13 @@ def _answering(
         tokens = float((prompts + labels).sum())
         passes = tokens / TOGETHER + timed
         return (Part("answer", forward * tokens, passes, operations, weights),)
-    written = float(answers.sum())
+    written, read = float(answers.sum()), float(prompts.sum())
     one_by_one = timed * float(answers.mean()) if len(answers) else 0.0
     passes = written / WRITTEN_TOGETHER + one_by_one
     return (
-        Part("answer", forward * float(prompts.sum()), prompts.sum() / TOGETHER, operations, weights),
+        Part(
+            "answer", forward * float(prompts.sum()), prompts.sum() / TOGETHER, operations, weights
+        ),
         Part("write", forward * (written + one_by_one), passes, operations, weights),
     )
 
@@ -346,21 +363,22 @@ def _prompt(rows: Rows, settings: PromptSettings) -> Load:
     text = model.config.get_text_config()
     forward = 2.0 * parameters_of(model)  # a product and a sum for each weight and token
     operations = 25 * int(text.num_hidden_layers)
+    each: dict[str, Any] = {"forward": forward, "weights": weights, "operations": operations}
 
     def shown(lengths: Lengths, shots: float) -> Lengths:
         return replace(lengths, prompts=lengths.prompts + round(shots * shot))
 
-    tried = [_answering(shown(chosen, n), _none(judged), labels, forward, weights, operations)
+    tried = [_answering(shown(chosen, n), _none(judged), labels, **each)
              for n in settings.shots]  # fmt: skip
     best = shown(judged, float(np.mean(settings.shots)))
     parts = [
         *(part for one in tried for part in one),
-        *_answering(_none(chosen), best, labels, forward, weights, operations),
+        *_answering(_none(chosen), best, labels, **each),
     ]
     longest = int(max(judged.prompts.max(initial=1), 1) + max(settings.shots) * shot)
     held = weights + TOGETHER * int(text.hidden_size) * 40 * BF16
 
-    def fitting(room: float, cuda: bool, bf16: bool) -> Fitting:
+    def fitting(room: float, _cuda: bool, _bf16: bool) -> Fitting:
         kinds = {"frozen weights": int(weights), "activations": int(held - weights)}
         return Fitting(held <= room, int(held), None, None, kinds, tuple(parts))
 
@@ -380,7 +398,7 @@ def _probe(rows: Rows, settings: ProbeSettings) -> Load:
     layers = int(model.config.num_hidden_layers)
     part = Part("answer", flops, lengths.sum() / 4096 + TIMED, 20 * layers, weights)
 
-    def fitting(room: float, cuda: bool, bf16: bool) -> Fitting:
+    def fitting(room: float, _cuda: bool, _bf16: bool) -> Fitting:
         return Fitting(
             weights <= room, int(weights), None, None, {"frozen weights": int(weights)}, (part,)
         )

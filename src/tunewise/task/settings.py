@@ -655,6 +655,17 @@ class CheckSettings(Strict):
         return key if key == "json_schema" else f"{key} {words}"[:80]
 
 
+class BudgetSettings(Strict):
+    """What a run may take before it asks; see `tunewise plan`."""
+
+    hours: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="Hours of this machine at most. Left out: not limited."
+    )
+    usd: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="US dollars at most, by `prices` of this machine. Left out: not limited."
+    )
+
+
 def _default_candidates(given: dict[str, Any]) -> list[CandidateEntry]:
     if given.get("kind") == "generation":
         return [
@@ -714,6 +725,14 @@ class Task(Strict):
     decide: DecideSettings = DecideSettings()
     spending: SpendingSettings = SpendingSettings()
     offline: bool = Field(False, description="Forbid candidates that send rows to an endpoint.")
+    budget: BudgetSettings | None = Field(
+        None, description="What a run may take; it asks before it takes more. Left out: no limit."
+    )
+    prices: dict[str, Annotated[float, Field(ge=0)]] = Field(
+        default_factory=dict,
+        description="US dollars an hour of a card, by its name, in place of the catalogue's; of"
+        " this machine under 'this machine'.",
+    )
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
     @property

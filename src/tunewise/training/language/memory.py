@@ -152,7 +152,7 @@ def carried_on(config: Any, arguments: Arguments, step: Step) -> Trace:
         step: whose `recomputed` is 0 or all layers.
     """
     layers = int(config.get_text_config().num_hidden_layers)
-    few = _period(config) * FEW
+    few = few_layers(config)
     if layers <= 2 * few or not _all_alike(config):
         return traced(config, arguments, step)
     small, large = (
@@ -179,6 +179,11 @@ def carried_on(config: Any, arguments: Arguments, step: Step) -> Trace:
         flops={name: on(small.flops.get(name, 0), count) for name, count in large.flops.items()},
         operations=on(small.operations, large.operations),
     )
+
+
+def few_layers(config: Any) -> int:
+    """Return of how many layers the smaller of the two models is."""
+    return _period(config) * FEW
 
 
 def shallow(config: Any, layers: int) -> Any:

@@ -1,0 +1,187 @@
+"""How fast this machine computes: products, and the very step that is to be planned.
+
+The step is done for real with random weights in a few of the model's layers, twice, and carried on
+to all of them, which takes seconds where a training takes hours. Knows nothing of plans.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+SECONDS = 8.0  # spent on one step at most, both depths and both directions together
+PRODUCT = 2048  # rows and columns
+LARGEST = 400e6  # parameters of the shortened model at most: more takes too long to make
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Floating-point operations a second: at best and as a rule.
+
+    Attributes:
+        train_best, train: of a training step.
+        answer_best, answer: of a forward pass alone.
+    """
+
+    train_best: float
+    train: float
+    answer_best: float
+    answer: float
+
+
+def product_rate(seconds: float = 0.6) -> float:
+    """Return the operations a second of a square bf16 product on this processor."""
+    import torch
+
+    a = torch.ones(PRODUCT, PRODUCT, dtype=torch.bfloat16)
+    best = float("inf")
+    until = time.perf_counter() + seconds
+    with torch.inference_mode():
+        a @ a
+        while time.perf_counter() < until:
+            began = time.perf_counter()
+            a @ a
+            best = min(best, time.perf_counter() - began)
+    return 2 * PRODUCT**3 / best
+
+
+def language_rate(config: Any, arguments: Any, rows: Any) -> Rate | None:
+    """Return the rates of a language model's step on these rows; None for one too large to try."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from tunewise.models.loading import quiet_transformers
+    from tunewise.tracing.fakes import on_meta
+    from tunewise.training.fast.model import RowsLoss
+    from tunewise.training.fast.packed import packed
+    from tunewise.training.language.adapters import adapted
+    from tunewise.training.language.memory import carried_on, few_layers, shallow
+    from tunewise.training.language.traced import Step
+
+    few = few_layers(config)
+    if arguments.load_in_4bit:
+        return None
+    if (
+        _parameters(on_meta(lambda: AutoModelForCausalLM.from_config(shallow(config, few))))
+        > LARGEST
+    ):
+        return None
+    full = arguments.method == "full"
+    dtype = torch.bfloat16 if arguments.bf16 and not full else torch.float32
+    batch = packed(rows)
+
+    def step(layers: int) -> tuple[Callable[[], Any], Callable[[], Any]]:
+        with quiet_transformers():
+            model = AutoModelForCausalLM.from_config(shallow(config, layers), dtype=dtype)
+        model = model.requires_grad_(full)
+        loss = RowsLoss(model if full else adapted(model, arguments, "plan")).train()
+
+        def forward() -> Any:
+            with torch.autocast("cpu", torch.bfloat16, enabled=arguments.bf16 and full):
+                return loss(batch)
+
+        def train() -> None:
+            loss.zero_grad()
+            forward().backward()
+
+        def answer() -> None:
+            with torch.no_grad():
+                forward()
+
+        return train, answer
+
+    trace = carried_on(config, arguments, Step(rows=rows))
+    layers = int(config.get_text_config().num_hidden_layers)
+    forward = trace.flops.get("forward", 0) + trace.flops.get("loss", 0) / 3
+    return _carried(step, few, layers, trace.all_flops, forward)
+
+
+def encoder_rate(config: Any, arguments: Any, shape: tuple[int, int, int]) -> Rate | None:
+    """Return the rates of an encoder's step on a batch of this shape."""
+    import torch
+    from transformers import AutoModel
+
+    from tunewise.models.loading import quiet_transformers
+    from tunewise.training.encoder.classifier import EncoderClassifier
+    from tunewise.training.encoder.traced import Batch, traced
+
+    size, tokens, labels = shape
+    ids = torch.ones(size, tokens, dtype=torch.long)
+    answers = torch.zeros(size, dtype=torch.long)
+
+    def step(layers: int) -> tuple[Callable[[], Any], Callable[[], Any]]:
+        from copy import deepcopy
+
+        short = deepcopy(config)
+        short.num_hidden_layers = layers
+        with quiet_transformers():
+            encoder = AutoModel.from_config(short, attn_implementation="eager")
+        if arguments.lora is not None:
+            from peft import LoraConfig, TaskType, get_peft_model
+
+            lora = LoraConfig(task_type=TaskType.FEATURE_EXTRACTION, **arguments.lora)
+            encoder = get_peft_model(encoder, lora)
+        model = EncoderClassifier(encoder, labels, config.hidden_size).train()
+        optimizer = torch.optim.AdamW(
+            [p for p in model.parameters() if p.requires_grad], lr=1e-9, fused=True
+        )
+
+        def forward() -> Any:
+            with torch.autocast("cpu", torch.bfloat16, enabled=arguments.bf16):
+                return model(ids, torch.ones_like(ids), answers)["loss"]
+
+        def train() -> None:
+            forward().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+
+        def answer() -> None:
+            with torch.no_grad():
+                forward()
+
+        return train, answer
+
+    layers = int(config.num_hidden_layers)
+    few = max(1, min(2, layers // 2))
+    trace = traced(config, arguments, Batch(size, tokens, labels))
+    return _carried(step, few, layers, trace.all_flops, trace.flops.get("forward", 0))
+
+
+def _carried(
+    step: Callable[[int], tuple[Callable[[], Any], Callable[[], Any]]],
+    few: int,
+    layers: int,
+    whole: float,
+    forward: float,
+) -> Rate:
+    """Return rates of all layers from the seconds that a few and twice as many take."""
+    taken = []
+    for count in (few, 2 * few):
+        train, answer = step(count)
+        taken.append((*_seconds(train, SECONDS / 3), *_seconds(answer, SECONDS / 6)))
+    times = (layers - few) / few
+
+    def on(place: int) -> float:
+        less, more = taken[0][place], taken[1][place]
+        return max(less, less + max(more - less, 0.0) * times)
+
+    return Rate(whole / on(0), whole / on(1), forward / on(2), forward / on(3))
+
+
+def _seconds(work: Callable[[], Any], limit: float) -> tuple[float, float]:
+    """Return the best and the median seconds of some work, done at least three times."""
+    work()
+    found: list[float] = []
+    until = time.perf_counter() + limit
+    while len(found) < 3 or time.perf_counter() < until:
+        began = time.perf_counter()
+        work()
+        found.append(time.perf_counter() - began)
+    return min(found), statistics.median(found)
+
+
+def _parameters(model: Any) -> int:
+    return sum(p.numel() for p in model.parameters())
