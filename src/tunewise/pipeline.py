@@ -35,6 +35,9 @@ from tunewise.intake import (
     read_rows,
 )
 from tunewise.models.resolve import resolve
+from tunewise.planning.budget import Consent, compared, within_budget
+from tunewise.planning.estimate import Plan
+from tunewise.planning.work import Rows
 from tunewise.progress import Progress
 from tunewise.records import Finding, Prediction, Scorecard, Splits
 from tunewise.report.build import write_curve_page, write_report
@@ -43,8 +46,9 @@ from tunewise.task.settings import Entry, named
 from tunewise.trial import Trial, Work, models_of
 from tunewise.version import __version__
 from tunewise.workspace.folder import CandidateFolder, RunFolder, held, made
-from tunewise.workspace.stages import record_of, run_stage
+from tunewise.workspace.stages import candidate_seconds, record_of, run_stage
 
+PLAN_VERSION = 1
 VERDICT_VERSION = 2  # each rises when its stage would leave something else for the same inputs
 REPORT_VERSION = 2
 
@@ -55,6 +59,7 @@ def run(
     runs: Path | None = None,
     processes: int = 1,
     *,
+    consent: Consent | None = None,
     consents: bool = False,
 ) -> RunFolder:
     """Carry a task to its verdict and return the run folder.
@@ -64,6 +69,7 @@ def run(
         progress: where to say what goes on.
         runs: folder of run folders; left out, 'runs' beside the task file.
         processes: that share the training of a language model.
+        consent: asked before a run goes over its task's budget; left out, it isn't gone over.
         consents: whether the user has said yes to tuning at a provider, whatever it costs.
 
     Raises:
@@ -79,6 +85,8 @@ def run(
         dataset, splits = read_rows(folder, task, task_folder, progress)
         quick_findings(folder, task, task_folder, (dataset, splits), progress)
         _warn_of_errors(folder, progress)
+        if task.budget is not None:
+            _plan(folder, Rows(task, task_folder, dataset, splits), progress, consent)
         models = _model_fingerprints(entries.values(), task_folder, progress)
         work = Work(
             folder, task, task_folder, dataset, splits, models, progress, processes, consents
@@ -90,6 +98,8 @@ def run(
                 one.answer("validation")
                 one.answer("test")
         _verdict(work, entries)
+        if task.budget is not None:
+            _compare_with_plan(folder, entries, progress)
         _report_stage(folder, entries)
     return folder
 
@@ -147,6 +157,31 @@ def _model_fingerprints(
     """Resolve every model before any minute is spent; return fingerprints by name."""
     names = sorted({name for entry in entries for name in models_of(entry)})
     return {n: resolve(n, progress, task_folder=task_folder).fingerprint for n in names}
+
+
+def _plan(folder: RunFolder, rows: Rows, progress: Progress, consent: Consent | None) -> None:
+    """Foresee what the run will take, and go on only within the budget or with consent."""
+    task = rows.task
+    inputs = {
+        "candidates": [entry.model_dump(mode="json") for entry in task.candidates],
+        "budget": task.budget,
+        "prices": task.prices,
+        "rows": rows.splits,
+    }
+
+    def work() -> list[Path]:
+        plan = within_budget(rows, progress, consent)
+        write_json(folder.plan, plan)
+        return [folder.plan]
+
+    run_stage(folder, "plan", version=PLAN_VERSION, inputs=inputs, work=work)
+
+
+def _compare_with_plan(folder: RunFolder, entries: dict[str, Entry], progress: Progress) -> None:
+    """Say how the time that was taken compares with the time that was foreseen."""
+    taken = {name: candidate_seconds(folder, name) for name in entries}
+    for line in compared(read_record(folder.plan, Plan), taken):
+        progress.line(line)
 
 
 def _verdict(work: Work, entries: dict[str, Entry]) -> None:
@@ -224,8 +259,9 @@ def _report_inputs(folder: RunFolder, entries: dict[str, Entry]) -> dict[str, st
     found = {name: record.fingerprint for name in stages if (record := record_of(folder, name))}
     for path in (folder.environment, folder.task, folder.looks):
         found[path.name] = file_sha256(path)
-    if folder.curve.exists():
-        found[folder.curve.name] = file_sha256(folder.curve)
+    for path in (folder.curve, folder.plan):
+        if path.exists():
+            found[path.name] = file_sha256(path)
     return found
 
 

@@ -23,6 +23,16 @@ from tunewise.cli import (
     show,
 )
 from tunewise.cli import audit, curve, init, launch, plan, predict, run, schema, show
+    doctor,
+    init,
+    launch,
+    models,
+    plan,
+    predict,
+    run,
+    schema,
+    show,
+)
 from tunewise.errors import TunewiseError, one_line
 from tunewise.version import __version__
 
@@ -40,6 +50,8 @@ app.command("init")(init.init)
 app.command("run")(run.run)
 app.command("launch")(launch.launch)
 app.command("plan")(plan.plan)
+app.command("models")(models.models)
+app.command("doctor")(doctor.doctor)
 app.command("audit")(audit.audit)
 app.command("curve")(curve.curve)
 app.command("predict")(predict.predict)

@@ -246,14 +246,15 @@ def _tuning_parts(
     steps = -(-len(train_rows) // arguments.train_batch_size)
     passes = max(steps, tokens / filled)
     validated = int(chosen.prompts.sum() + chosen.answers.sum())
+    forward_operations = plain.operations // 3
     return (
         Part("train", each * tokens * epochs, passes * epochs, plain.operations, weights, sooner),
         Part(
             "validate", with_loss * validated * epochs, max(1.0, validated / filled) * epochs,
-            plain.operations // 3, weights, sooner,
+            forward_operations, weights, sooner,
         ),
         *_answering(
-            chosen, judged, labels, forward=forward, weights=weights, operations=plain.operations // 3
+            chosen, judged, labels, forward=forward, weights=weights, operations=forward_operations
         ),
     )  # fmt: skip
 
@@ -279,9 +280,7 @@ def _answering(
     one_by_one = timed * float(answers.mean()) if len(answers) else 0.0
     passes = written / WRITTEN_TOGETHER + one_by_one
     return (
-        Part(
-            "answer", forward * float(prompts.sum()), prompts.sum() / TOGETHER, operations, weights
-        ),
+        Part("answer", forward * read, read / TOGETHER, operations, weights),
         Part("write", forward * (written + one_by_one), passes, operations, weights),
     )
 

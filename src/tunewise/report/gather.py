@@ -13,6 +13,8 @@ from typing import Any, Literal
 
 from tunewise.errors import RunFolderError
 from tunewise.files import file_sha256, read_json, read_record, read_records, value_sha256
+from tunewise.planning.budget import Outcome, outcomes
+from tunewise.planning.estimate import Plan
 from tunewise.records import (
     Dataset,
     Example,
@@ -28,7 +30,7 @@ from tunewise.records import (
 from tunewise.task.load import load_task
 from tunewise.task.settings import CandidateSettings, Task, named
 from tunewise.workspace.folder import CandidateFolder, RunFolder
-from tunewise.workspace.stages import record_of
+from tunewise.workspace.stages import candidate_seconds, record_of
 
 SIDES: tuple[Split, ...] = ("train", "validation", "test")
 Role = Literal["winner", "finalist", "other"]
@@ -71,6 +73,7 @@ class Evidence:
         judged: the candidates, the best on the verdict's metric first.
         stage_seconds: wall time of each stage on record, the report itself left out.
         curves: the learning curves, None if none were drawn.
+        outcomes: what each candidate was foreseen to take, and took; empty without a plan.
         judged_on: when the test rows were last looked at, as a date; None if not on record.
         audited: whether audit.html stands beside the report and is of these rows.
     """
@@ -86,6 +89,7 @@ class Evidence:
     judged_on: str | None
     audited: bool = False
     curves: LearningCurves | None = None
+    outcomes: tuple[Outcome, ...] = ()
 
     @cached_property
     def by_id(self) -> dict[str, Example]:
@@ -163,9 +167,18 @@ def gathered(folder: RunFolder, dataset: Dataset) -> Evidence:
         judged_on=_judged_on(folder.looks),
         audited=is_audited(folder),
         curves=read_record(folder.curve, LearningCurves) if folder.curve.exists() else None,
+        outcomes=_outcomes(folder, list(entries)),
     )
     _check(evidence, folder)
     return evidence
+
+
+def _outcomes(folder: RunFolder, names: list[str]) -> tuple[Outcome, ...]:
+    """Return what was foreseen and what was taken, where the task has a budget."""
+    if not folder.plan.exists():
+        return ()
+    taken = {name: candidate_seconds(folder, name) for name in names}
+    return tuple(outcomes(read_record(folder.plan, Plan), taken))
 
 
 def is_audited(folder: RunFolder) -> bool:

@@ -132,6 +132,11 @@ class RunFolder:
         return self.path / "README.md"
 
     @property
+    def plan(self) -> Path:
+        """What the run was foreseen to take, where its task has a budget."""
+        return self.path / "plan.json"
+
+    @property
     def curve(self) -> Path:
         """The LearningCurves, if they were drawn."""
         return self.path / "curve.json"

@@ -49,6 +49,13 @@ def record_of(folder: RunFolder, name: str) -> StageRecord | None:
     return read_record(path, StageRecord) if path.exists() else None
 
 
+def candidate_seconds(folder: RunFolder, name: str) -> float | None:
+    """Return how long a candidate's fit and answers took; None where they aren't all done."""
+    stages = [f"{name}.fit", f"{name}.answers.validation", f"{name}.answers.test"]
+    records = [record_of(folder, stage) for stage in stages]
+    return None if None in records else sum(record.seconds for record in records if record)
+
+
 def changed_outputs(folder: RunFolder, record: StageRecord) -> list[str]:
     """Return which of a stage's files are missing or not as it left them."""
     return [
