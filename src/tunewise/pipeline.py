@@ -18,6 +18,7 @@ from tunewise.data.read import read_dataset
 from tunewise.data.split import split
 from tunewise.decision.decide import decided
 from tunewise.errors import TaskFileError
+from tunewise.evaluation.compare import Comparisons
 from tunewise.files import (
     file_sha256,
     plain,
@@ -223,6 +224,7 @@ def _counted_look(folder: RunFolder, test: Sequence[str], answers: dict[str, str
 
 
 def _decided(work: Work, files: dict[str, CandidateFolder], looks: int) -> list[Path]:
+    known: Comparisons = {}
     verdict = decided(
         validation={n: read_record(f.scorecard("validation"), Scorecard) for n, f in files.items()},
         test={n: read_record(f.scorecard("test"), Scorecard) for n, f in files.items()},
@@ -233,9 +235,11 @@ def _decided(work: Work, files: dict[str, CandidateFolder], looks: int) -> list[
         looks=looks,
         seed=work.task.seed,
         asked=work.asked,
+        known=known,
     )
+    write_json(work.folder.comparisons, list(known.values()))
     write_json(work.folder.verdict, verdict)
-    return [work.folder.verdict]
+    return [work.folder.verdict, work.folder.comparisons]
 
 
 def _report_stage(folder: RunFolder, entries: dict[str, Entry]) -> None:

@@ -12,7 +12,7 @@ from typing import Literal
 Split = Literal["train", "validation", "test"]
 Family = Literal["floor", "keep", "prompt", "tune"]
 Severity = Literal["error", "warning", "note"]
-Decision = Literal["tune", "prompt", "keep", "not enough evidence"]
+Decision = Literal["tune", "prompt", "keep", "not enough evidence", "none meets your bar"]
 Role = Literal["system", "user", "assistant"]
 Action = Literal["delete", "relabel", "rewrite"]
 
@@ -273,6 +273,9 @@ class Scorecard:
         calibration: of its probabilities; None where it has none.
         checks: that the user declared; the metric 'checks' is the share that passes all of them.
         reading_grade: median over the answers; None for labels.
+        seconds_per_request: mean over single requests, with its interval.
+        cost_range: `cost_per_1000` with its interval.
+        local: whether no row leaves the machine.
     """
 
     candidate: str
@@ -296,6 +299,9 @@ class Scorecard:
     calibration: Calibration | None = None
     checks: tuple[CheckFigures, ...] = ()
     reading_grade: float | None = None
+    seconds_per_request: Interval | None = None
+    cost_range: Interval | None = None
+    local: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,6 +333,39 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class Costs:
+    """What having a candidate costs, in US dollars; None where a price or a time isn't known.
+
+    Attributes:
+        per_1000: requests, with the interval of what was measured.
+        once: to tune it; 0 for what isn't tuned.
+        a_month: requests and upkeep at the user's volume.
+        in_all: over the months asked for, what is paid once included.
+    """
+
+    candidate: str
+    per_1000: Interval | None
+    once: float | None
+    a_month: float | None
+    in_all: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class BreakEven:
+    """From how many requests a month on `cheaper` costs less than `than`, over so many months.
+
+    `high` is None where what was measured doesn't rule out that it never does.
+    """
+
+    cheaper: str
+    than: str
+    requests_per_month: float
+    low: float
+    high: float | None
+    months: int
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What to do, in one sentence, with its reasons and the evidence.
 
@@ -336,6 +375,9 @@ class Verdict:
         finalists: per family, the candidate that validation picked.
         more_rows: further test rows that would settle an open question.
         looks: how often the test set has been looked at in this run folder.
+        costs: of every candidate, where the task gives a price.
+        break_even: between finalists.
+        changes: what would change the verdict, in sentences.
     """
 
     decision: Decision
@@ -347,6 +389,9 @@ class Verdict:
     comparisons: tuple[Comparison, ...]
     more_rows: int | None
     looks: int
+    costs: tuple[Costs, ...] = ()
+    break_even: tuple[BreakEven, ...] = ()
+    changes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

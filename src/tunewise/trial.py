@@ -215,6 +215,7 @@ class Trial:
             part=part,
             fit_seconds=fit_seconds,
             asked=self.work.asked,
+            local=getattr(self.entry.settings, "endpoint", None) is None,
         )
         write_json(self.files.scorecard(side), card)
         return [self.files.scorecard(side)]

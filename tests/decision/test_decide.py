@@ -165,7 +165,7 @@ WORLDS: dict[str, tuple[World, str, str | None, tuple[str, ...]]] = {
             ),
             settings=DecideSettings(max_latency_ms=300),
         ),
-        "not enough evidence",
+        "none meets your bar",
         None,
         ("no candidate keeps to 300 ms a request; the fastest, encoder, takes up to 400 ms",),
     ),

@@ -11,6 +11,7 @@ import typer
 from tunewise.cli import (
     audit,
     curve,
+    decide,
     export,
     init,
     launch,
@@ -54,6 +55,7 @@ app.command("models")(models.models)
 app.command("doctor")(doctor.doctor)
 app.command("audit")(audit.audit)
 app.command("curve")(curve.curve)
+app.command("decide")(decide.decide)
 app.command("predict")(predict.predict)
 app.command("serve")(serve.serve)
 app.command("export")(export.export)

@@ -6,13 +6,14 @@ Given by decide.py to sentence.py and reasons.py. Knows nothing of how it was co
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tunewise.decision.finalists import Final
 from tunewise.decision.rules import Outcome, Pair, Relation
 from tunewise.decision.words import counted, percent, percent_range, points, points_range
+from tunewise.evaluation.compare import Comparisons
 from tunewise.evaluation.texts import PLAIN, Asked
-from tunewise.records import Comparison, Example, Family, Prediction, Scorecard
+from tunewise.records import Comparison, Costs, Example, Family, Prediction, Scorecard
 from tunewise.task.settings import DecideSettings
 
 SCORES = {
@@ -45,6 +46,8 @@ class Case:
         more_rows: further test rows that would settle what is open.
         looks: how often the test rows have been looked at.
         asked: what written answers are judged by besides.
+        costs: of every candidate.
+        known: comparisons made before.
     """
 
     validation: Mapping[str, Scorecard]
@@ -61,6 +64,8 @@ class Case:
     more_rows: int | None
     looks: int
     asked: Asked = PLAIN
+    costs: Mapping[str, Costs] = field(default_factory=dict)
+    known: Comparisons | None = None
 
     @property
     def floor(self) -> str | None:

@@ -11,12 +11,14 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 from tunewise.decision.case import Case
+from tunewise.decision.changes import changes, turning_points
 from tunewise.decision.finalists import Final, final
+from tunewise.decision.money import costs
 from tunewise.decision.reasons import reasons
 from tunewise.decision.rules import Outcome, Pair, Relation, outcome, relation, rows_to_settle
 from tunewise.decision.sentence import sentence
 from tunewise.decision.words import rounded_up
-from tunewise.evaluation.compare import compared, holm
+from tunewise.evaluation.compare import Comparisons, holm, remembered
 from tunewise.evaluation.power import ALPHA
 from tunewise.evaluation.texts import PLAIN, Asked
 from tunewise.records import Comparison, Decision, Example, Prediction, Scorecard, Verdict
@@ -36,6 +38,7 @@ def decided(
     looks: int,
     seed: int,
     asked: Asked = PLAIN,
+    known: Comparisons | None = None,
 ) -> Verdict:
     """Return what to do: tune, prompt, keep what you have, or that the evidence isn't enough.
 
@@ -51,11 +54,14 @@ def decided(
         looks: how often the test rows have been looked at, this time included.
         seed: of resampling.
         asked: checks and encoder, for metrics of written answers that need them.
+        known: comparisons of the same answers made before, whose metrics are the same; those that
+            had to be made are added.
 
     Raises:
         DataError: what is given doesn't fit together.
     """
-    chosen = final(validation, test, settings)
+    priced = costs(test, settings)
+    chosen = final(validation, test, settings, priced)
     order = list(chosen.finalists.values())
     comparisons = _comparisons(
         order,
@@ -65,10 +71,11 @@ def decided(
         metric=settings.metric,
         seed=seed,
         asked=asked,
+        known=known,
     )
     floor = chosen.finalists.get("floor")
     relations = {
-        pair: _relation(comparison, settings.minimum_gain, over_floor=pair[0] == floor)
+        pair: _relation(comparison, settings, over_floor=pair[0] == floor)
         for pair, comparison in comparisons.items()
     }
     led = outcome(order, relations) if order else None
@@ -87,7 +94,10 @@ def decided(
         more_rows=_more_rows(led, comparisons, settings.minimum_gain),
         looks=looks,
         asked=asked,
+        costs=priced,
+        known=known,
     )
+    points = turning_points(case, seed)
     return Verdict(
         decision=_decision(case),
         winner=case.winner,
@@ -98,7 +108,14 @@ def decided(
         comparisons=tuple(comparisons.values()),
         more_rows=case.more_rows,
         looks=looks,
+        costs=tuple(priced.values()) if settings.price_per_hour is not None or _paid(test) else (),
+        break_even=points,
+        changes=changes(case, points),
     )
+
+
+def _paid(test: Mapping[str, Scorecard]) -> bool:
+    return any(card.cost_per_1000 is not None for card in test.values())
 
 
 def _comparisons(
@@ -110,11 +127,13 @@ def _comparisons(
     metric: str,
     seed: int,
     asked: Asked,
+    known: Comparisons | None,
 ) -> dict[Pair, Comparison]:
     """Return all finalists compared in pairs, the more laborious as the challenger."""
     pairs = list(combinations(order, 2))
     found = [
-        compared(
+        remembered(
+            known,
             challenger=other,
             incumbent=simpler,
             challenger_predictions=answers[other],
@@ -130,15 +149,20 @@ def _comparisons(
     return dict(zip(pairs, holm(found), strict=True))
 
 
-def _relation(comparison: Comparison, gain: float, *, over_floor: bool) -> Relation:
+def _relation(comparison: Comparison, settings: DecideSettings, *, over_floor: bool) -> Relation:
     """Return where two finalists stand; to beat the floor, any gain that isn't chance will do."""
+    gain = settings.minimum_gain
     if not over_floor:
-        return relation(comparison, gain)
+        return relation(comparison, gain, settings.margin)
     found = relation(comparison, 0.0)
     return "no more" if found == "open" and comparison.difference.high < gain else found
 
 
-def _winner(led: Outcome | None, chosen: Final, relations: Mapping[Pair, Relation]) -> str | None:
+def _winner(
+    led: Outcome | None,
+    chosen: Final,
+    relations: Mapping[Pair, Relation],
+) -> str | None:
     """Return the least laborious that nothing speaks against and that beats the floor."""
     if led is None:
         return None
@@ -167,6 +191,8 @@ def _more_rows(
 
 
 def _decision(case: Case) -> Decision:
+    if not case.contenders and case.final.set_aside:
+        return "none meets your bar"
     if not case.settled or case.winner is None:
         return "not enough evidence"
     return _DECISIONS[case.family(case.winner)]

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tunewise.errors import DataError
-from tunewise.records import Family, Scorecard
+from tunewise.records import Costs, Family, Scorecard
 from tunewise.task.settings import DecideSettings
 
 EFFORT: tuple[Family, ...] = ("floor", "keep", "prompt", "tune")  # the least laborious first …
@@ -34,16 +34,32 @@ class Final:
         slow: candidates set aside for their latency.
         untimed: candidates whose latency the limit asks for but nobody measured.
         entrants: family -> all its candidates that weren't set aside.
+        dear: candidates set aside for their cost.
+        unpriced: candidates whose cost the limit asks for but nobody knows.
+        outside: candidates set aside because rows leave the machine.
+        low: candidates set aside because their metric is below the user's bar.
     """
 
     finalists: dict[Family, str]
     slow: tuple[str, ...]
     untimed: tuple[str, ...]
     entrants: dict[Family, tuple[str, ...]]
+    dear: tuple[str, ...] = ()
+    unpriced: tuple[str, ...] = ()
+    outside: tuple[str, ...] = ()
+    low: tuple[str, ...] = ()
+
+    @property
+    def set_aside(self) -> tuple[str, ...]:
+        """All candidates that a limit of the user's rules out."""
+        return tuple(sorted({*self.slow, *self.dear, *self.outside, *self.low}))
 
 
 def final(
-    validation: Mapping[str, Scorecard], test: Mapping[str, Scorecard], settings: DecideSettings
+    validation: Mapping[str, Scorecard],
+    test: Mapping[str, Scorecard],
+    settings: DecideSettings,
+    priced: Mapping[str, Costs] | None = None,
 ) -> Final:
     """Return the finalists.
 
@@ -63,9 +79,23 @@ def final(
     timed = {name for name, card in test.items() if card.family != "floor" and limit is not None}
     slow = {n for n in timed if limit is not None and (milliseconds(test[n]) or 0) > limit}
     untimed = {n for n in timed if milliseconds(test[n]) is None}
+    priced = priced or {}
+    most = settings.max_cost_per_1000
+    asked = {n for n, card in test.items() if card.family != "floor" and most is not None}
+    prices = {n: priced[n].per_1000 if n in priced else None for n in asked}
+    dear = {n for n, p in prices.items() if p is not None and most is not None and p.value > most}
+    outside = {n for n, card in test.items() if settings.run_locally and not card.local}
+    bar = settings.at_least or 0.0
+    low = {
+        name
+        for name, card in test.items()
+        if card.family != "floor" and card.metrics[settings.metric].value < bar
+    }
     entrants = {
         family: tuple(
-            name for name in sorted(test) if test[name].family == family and name not in slow
+            name
+            for name in sorted(test)
+            if test[name].family == family and name not in slow | dear | outside | low
         )
         for family in EFFORT
     }
@@ -77,24 +107,38 @@ def final(
 
     picked = {f: min(names, key=preference) for f, names in entrants.items() if names}
     return Final(
-        finalists=in_order(picked, test),
+        finalists=in_order(picked, test, priced),
         slow=tuple(sorted(slow)),
         untimed=tuple(sorted(untimed)),
         entrants=entrants,
+        dear=tuple(sorted(dear)),
+        unpriced=tuple(sorted(n for n, price in prices.items() if price is None)),
+        outside=tuple(sorted(outside)),
+        low=tuple(sorted(low)),
     )
 
 
-def in_order(picked: Mapping[Family, str], test: Mapping[str, Scorecard]) -> dict[Family, str]:
+def in_order(
+    picked: Mapping[Family, str],
+    test: Mapping[str, Scorecard],
+    priced: Mapping[str, Costs] | None = None,
+) -> dict[Family, str]:
     """Return the finalists by the labour of having them, the least first.
 
-    When a verdict is given both the prompt and the tuned model have been made. Writing a prompt
-    anew is less work than tuning a model anew; but what is paid with every request weighs more,
-    so the tuned model goes first if its typical request takes at most half the time.
+    Where it is known what prompt and tuned model cost in all at the user's volume, the cheaper of
+    the two goes first. Else: when a verdict is given both have been made. Writing a prompt anew is
+    less work than tuning a model anew; but what is paid with every request weighs more, so the
+    tuned model goes first if its typical request takes at most half the time.
     """
     times = {family: test[name].latency_p50 for family, name in picked.items()}
     prompt, tuned = times.get("prompt"), times.get("tune")
     order = list(EFFORT)
-    if prompt is not None and tuned is not None and CHEAPER * tuned <= prompt:
+    known = {f: p.in_all for f, n in picked.items() if (p := (priced or {}).get(n)) is not None}
+    in_all = known.get("prompt"), known.get("tune")
+    if in_all[0] is not None and in_all[1] is not None:
+        if in_all[1] < in_all[0]:
+            order[order.index("prompt") :] = ["tune", "prompt"]
+    elif prompt is not None and tuned is not None and CHEAPER * tuned <= prompt:
         order[order.index("prompt") :] = ["tune", "prompt"]
     return {family: picked[family] for family in order if family in picked}
 

@@ -19,11 +19,11 @@ from tunewise.decision.case import (
     spoken,
     unit,
 )
-from tunewise.decision.finalists import lightness, milliseconds
+from tunewise.decision.finalists import CHEAPER, lightness, milliseconds
 from tunewise.decision.rules import Pair
-from tunewise.decision.words import asked, chance, counted, percent, points, time
+from tunewise.decision.words import asked, chance, counted, dollars, percent, points, time
 from tunewise.errors import one_line
-from tunewise.evaluation.compare import compared
+from tunewise.evaluation.compare import remembered
 from tunewise.records import Scorecard
 
 FEW_ROWS = 100  # test rows under which every figure is coarse
@@ -41,7 +41,9 @@ def reasons(case: Case, seed: int) -> tuple[str, ...]:
     """
     told = [
         *_turned_on(case),
+        *_equivalent(case),
         *_cheaper_to_run(case),
+        *_money(case),
         *_missing(case),
         *_set_aside(case),
         *_lighter(case, seed),
@@ -144,7 +146,7 @@ def _missing(case: Case) -> Iterator[str]:
             "prompt": "neither a tuned model nor what you have today",
             "tune": "neither a prompt nor what you have today",
         }[case.family(only)]
-        if not case.final.slow:
+        if not case.final.set_aside:
             yield f"{only} was compared with {no_effort(case)} only: {absent} took part."
     if case.contenders and case.floor is None:
         yield "Without a 'majority' candidate it isn't shown that anything was learnt at all."
@@ -152,6 +154,30 @@ def _missing(case: Case) -> Iterator[str]:
 
 def _set_aside(case: Case) -> Iterator[str]:
     """Tell who was too slow, and whose speed isn't known."""
+    yield from _too_slow(case)
+    price = case.settings.max_cost_per_1000
+    for name in case.final.dear if price is not None else ():
+        cost = case.costs[name].per_1000
+        assert cost is not None, "what is too dear has a price"
+        yield (
+            f"{name} is set aside: 1,000 requests cost {dollars(cost.value)}, more than the"
+            f" {dollars(price or 0)} allowed; it {performance(case, name, with_range=False)}."
+        )
+    for name in case.final.unpriced:
+        yield f"What 1,000 requests to {name} cost isn't known, so nor whether you would pay it."
+    for name in case.final.low:
+        bar = percent(case.settings.at_least or 0.0, case.test[name].rows)
+        yield (
+            f"{name} is set aside: it {performance(case, name)}, and you asked for at least {bar}%."
+        )
+    for name in case.final.outside:
+        yield (
+            f"{name} is set aside: it sends rows to an endpoint, and only what runs locally may"
+            f" win; it {performance(case, name, with_range=False)}."
+        )
+
+
+def _too_slow(case: Case) -> Iterator[str]:
     limit = case.settings.max_latency_ms
     if limit is None:
         return
@@ -178,7 +204,8 @@ def _lighter(case: Case, seed: int) -> Iterator[str]:
     if not lighter:
         return
     name = max(lighter, key=case.value)
-    found = compared(
+    found = remembered(
+        case.known,
         challenger=name,
         incumbent=picked,
         challenger_predictions=case.answers[name],
@@ -201,6 +228,71 @@ def _lighter(case: Case, seed: int) -> Iterator[str]:
         f" {counted(found.rows, 'test row')} ({advantage_range(found, name)}): take it if you"
         " want less upkeep."
     )
+
+
+def _money(case: Case) -> Iterator[str]:
+    """Tell what the finalists cost at the user's volume, and which is the cheaper in all."""
+    volume = case.settings.requests_per_month
+    known = {n: cost for n in case.contenders if (cost := case.costs.get(n)) is not None}
+    told = []
+    for name, cost in known.items():
+        if cost.per_1000 is None:
+            continue
+        monthly = "" if cost.a_month is None else f", {dollars(cost.a_month)} a month"
+        once = f" and {dollars(cost.once)} once" if cost.once else ""
+        told.append(f"{name} {dollars(cost.per_1000.value)} for 1,000 requests{monthly}{once}")
+    if told:
+        at = "" if volume is None else f" at {volume:,} requests a month"
+        yield f"What they cost{at}: {'; '.join(told)}."
+    if volume is not None and not told and case.contenders:
+        yield (
+            "What requests cost isn't known: give decide.price_per_hour, or prices of endpoints,"
+            " and the verdict weighs them."
+        )
+
+
+def _near_the_bar(case: Case) -> Iterator[str]:
+    """Tell when the winner is above the bar by chance, perhaps."""
+    bar, winner = case.settings.at_least, case.winner
+    if bar is None or winner is None:
+        return
+    figure, rows = case.test[winner].metrics[case.settings.metric], case.test[winner].rows
+    if figure.low < bar:
+        yield (
+            f"{winner} is above your bar of {percent(bar, rows)}%, but its interval reaches down to"
+            f" {percent(figure.low, rows)}%."
+        )
+
+
+def _collect(case: Case) -> Iterator[str]:
+    """Tell which labels need rows most, where more rows are called for."""
+    if case.more_rows is None or not case.contenders:
+        return
+    best = max(case.contenders, key=case.value)
+    weak = [f for f in case.test[best].labels if f.support and f.f1 < 1]
+    weak.sort(key=lambda f: (f.f1, f.support))
+    named = [f"'{one_line(f.label, 40)}' ({percent(f.f1, f.support)}% F1)" for f in weak[:3]]
+    if named:
+        yield (
+            f"Collect test rows as they come, so that they stay a fair sample; for training, {best}"
+            f" is weakest on {', '.join(named)}."
+        )
+
+
+def _equivalent(case: Case) -> Iterator[str]:
+    """Tell who is shown to be as good as the winner, both ways, within the user's margin."""
+    margin, winner = case.settings.margin, case.winner
+    if margin is None or winner is None:
+        return
+    for name in case.contenders:
+        if name == winner:
+            continue
+        found = case.between(winner, name)
+        if -margin < found.difference.low and found.difference.high < margin:
+            yield (
+                f"{name} and {winner} are equivalent: the difference is shown to be under"
+                f" {asked(margin)} either way ({advantage_range(found, winner, margin)})."
+            )
 
 
 def _looked_at(case: Case) -> Iterator[str]:
@@ -309,6 +401,8 @@ def _cheaper_to_run(case: Case) -> Iterator[str]:
         return
     tuned, prompt = (case.final.finalists[family] for family in ("tune", "prompt"))
     quick, slow = (1000 * (case.test[name].latency_p50 or 0.0) for name in (tuned, prompt))
+    if not CHEAPER * quick <= slow:
+        return  # its cost put it first, which `_money` tells
     yield (
         f"A typical request takes {tuned} {time(quick)} and {prompt} {time(slow)}: the slower one"
         f" would have to earn its place by {asked(case.settings.minimum_gain)}."
@@ -333,6 +427,8 @@ def _slowest(case: Case) -> Iterator[str]:
 DOUBTS: tuple[Callable[[Case], Iterator[str]], ...] = (
     _judged_on_part,
     _more_at_hand,
+    _collect,
+    _near_the_bar,
     _looked_at,
     _few_rows,
     _sides_apart,

@@ -38,14 +38,21 @@ class Outcome:
     questions: tuple[Pair, ...]
 
 
-def relation(comparison: Comparison, gain: float) -> Relation:
+def relation(comparison: Comparison, gain: float, margin: float | None = None) -> Relation:
     """Return how the more laborious candidate (the challenger) stands to the simpler one.
+
+    Args:
+        comparison: of the two.
+        gain: by which the challenger must be better.
+        margin: by which it must not be shown to be no better, for the simpler one to be as good;
+            left out, the gain.
 
     Returns:
         'better': by at least `gain`, and chance is ruled out (p after Holm below 0.05).
         'worse': and chance is ruled out.
         'less': better, chance is ruled out, but by less than `gain`.
-        'no more': the interval ends below `gain`, so a gain as large is ruled out.
+        'no more': the interval ends below `margin`, so a gain as large is ruled out; the simpler
+            one isn't inferior.
         'open': none of these.
     """
     difference = comparison.difference
@@ -53,7 +60,7 @@ def relation(comparison: Comparison, gain: float) -> Relation:
         if difference.value < 0:
             return "worse"
         return "better" if difference.value >= gain - 1e-12 else "less"
-    return "no more" if difference.high < gain else "open"
+    return "no more" if difference.high < (gain if margin is None else margin) else "open"
 
 
 def outcome(order: Sequence[str], relations: Mapping[Pair, Relation]) -> Outcome:

@@ -17,7 +17,7 @@ from tunewise.decision.case import (
     unit,
 )
 from tunewise.decision.finalists import milliseconds
-from tunewise.decision.words import asked, chance, counted, percent, time
+from tunewise.decision.words import asked, chance, counted, dollars, percent, time
 from tunewise.evaluation.power import ALPHA
 
 HEADS = {"tune": "Tune", "prompt": "Prompt", "keep": "Keep what you have"}
@@ -25,6 +25,8 @@ HEADS = {"tune": "Tune", "prompt": "Prompt", "keep": "Keep what you have"}
 
 def sentence(case: Case) -> str:
     """Return the verdict for someone with one minute."""
+    if not case.contenders and case.final.set_aside:
+        return f"None meets your bar: {_nobody(case)}."
     if case.settled:
         assert case.winner is not None, "what is settled has a winner"
         return f"{HEADS[case.family(case.winner)]}: {_settled(case, case.winner)}."
@@ -107,6 +109,8 @@ def _unsettled(case: Case) -> str:
 def _nobody(case: Case) -> str:
     """Return why there is no contender at all."""
     limit = case.settings.max_latency_ms
+    if case.final.set_aside and {*case.final.set_aside} != {*case.final.slow}:
+        return _ruled_out(case)
     if not case.final.slow or limit is None:
         return (
             "there is only the majority label, which is there to be beaten;"
@@ -118,6 +122,21 @@ def _nobody(case: Case) -> str:
         f"no candidate keeps to {time(limit)} a request; the fastest, {fastest}, takes up to"
         f" {time(times[fastest])} in 95 of 100 requests"
     )
+
+
+def _ruled_out(case: Case) -> str:
+    """Return the limits that rule out everything, and the best of what they rule out."""
+    final, settings = case.final, case.settings
+    best = max(final.set_aside, key=case.value)
+    least = percent(settings.at_least or 0.0, case.test[best].rows)
+    limits = [
+        (final.low, f"at least {least}%"),
+        (final.slow, f"{time(settings.max_latency_ms or 0.0)} a request at most"),
+        (final.dear, f"{dollars(settings.max_cost_per_1000 or 0.0)} for 1,000 requests at most"),
+        (final.outside, "only what runs locally"),
+    ]
+    wanted = " and ".join(words for names, words in limits if names)
+    return f"you asked for {wanted}; the best that was tried, {best}, {performance(case, best)}"
 
 
 def _best(case: Case) -> str:

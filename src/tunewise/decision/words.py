@@ -94,6 +94,13 @@ def time(milliseconds: float) -> str:
     return f"{milliseconds:.0f} ms" if milliseconds >= 10 else f"{milliseconds:.2g} ms"
 
 
+def dollars(value: float) -> str:
+    """Return US dollars: '$0.42', '$1,234', '$0.0031'."""
+    if value >= 100:
+        return f"${value:,.0f}"
+    return f"${value:,.2f}" if value >= 0.1 or value == 0 else f"${value:.2g}"
+
+
 def rounded_up(rows: int) -> int:
     """Return a number of rows with two digits that mean something, never too small."""
     step = 10 ** max(0, math.floor(math.log10(rows)) - 1) if rows > 0 else 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from tunewise.evaluation.texts import PLAIN, Asked, row_scores
 from tunewise.records import Comparison, Example, Prediction
 from tunewise.task.settings import LABEL_METRICS, TEXT_METRICS
 
+Comparisons: TypeAlias = dict[tuple[str, str, str], Comparison]
 METRICS = (*LABEL_METRICS, *TEXT_METRICS)
 
 
@@ -77,6 +79,22 @@ def compared(
     else:
         found = macro_f1_difference(pair, seed)
     return _comparison(challenger, incumbent, metric, len(shared), found)
+
+
+def remembered(known: Comparisons | None, **asked: Any) -> Comparison:
+    """Return what `compared` does, from what is known where it was made before.
+
+    Args:
+        known: comparisons by challenger, incumbent and metric; gets the new one.
+        asked: what `compared` takes.
+    """
+    key = (asked["challenger"], asked["incumbent"], asked["metric"])
+    if known is not None and key in known:
+        return known[key]
+    found = compared(**asked)
+    if known is not None:
+        known[key] = found
+    return found
 
 
 def holm(comparisons: Sequence[Comparison]) -> list[Comparison]:

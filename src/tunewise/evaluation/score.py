@@ -18,7 +18,7 @@ from tunewise.evaluation.calibration import calibration, sureness
 from tunewise.evaluation.checks import check_figures, reading_grade
 from tunewise.evaluation.f1 import Cells, MacroF1, cells, smoothed
 from tunewise.evaluation.groups import group_numbers
-from tunewise.evaluation.mean import grouped_share, mean_interval
+from tunewise.evaluation.mean import METHOD, Skewed, grouped_share, mean_interval
 from tunewise.evaluation.resampling import (
     RESAMPLES,
     bca_interval,
@@ -57,6 +57,7 @@ def scorecard(
     part: str | None,
     fit_seconds: float | None,
     asked: Asked = PLAIN,
+    local: bool = True,
 ) -> Scorecard:
     """Return how one candidate did on the given rows.
 
@@ -76,6 +77,7 @@ def scorecard(
         part: how the rows were chosen when they aren't all of the side's.
         fit_seconds: wall time of fitting; None if not measured.
         asked: what written answers are judged by besides.
+        local: whether no row leaves the machine.
 
     Raises:
         DataError: rows, predictions or times that can't be or don't fit together.
@@ -124,6 +126,9 @@ def scorecard(
         calibration=believed,
         checks=checks,
         reading_grade=grade,
+        seconds_per_request=positive_mean(latencies),
+        cost_range=_cost_range(kept),
+        local=local,
     )
 
 
@@ -247,6 +252,24 @@ def _mean(counts: Sequence[int | None]) -> float | None:
     """Return the mean of tokens; None unless every prediction knows them."""
     known = [count for count in counts if count is not None]
     return float(np.mean(known)) if known and len(known) == len(counts) else None
+
+
+def positive_mean(values: Sequence[float]) -> Interval | None:
+    """Return the mean of times or prices with its 95% interval; None for fewer than two."""
+    if len(values) < 2:
+        return None
+    found = np.array(values, dtype=np.float64)
+    mean = float(found.mean())
+    if np.ptp(found) <= 1e-12 * max(mean, 1.0):
+        return Interval(mean, mean, mean, "all alike")
+    low, high = Skewed(found).interval()
+    return Interval(mean, max(0.0, min(low, mean)), max(high, mean), METHOD)
+
+
+def _cost_range(predictions: Sequence[Prediction]) -> Interval | None:
+    """Return US dollars per 1,000 requests with the interval; None unless all have a cost."""
+    known = [1000 * p.cost for p in predictions if p.cost is not None]
+    return positive_mean(known) if len(known) == len(predictions) else None
 
 
 def _cost_per_1000(predictions: Sequence[Prediction]) -> float | None:

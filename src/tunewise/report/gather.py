@@ -118,7 +118,7 @@ class Evidence:
     @property
     def is_settled(self) -> bool:
         """Whether the evidence was enough; if not, the winner is what to use for now."""
-        return self.verdict.decision != "not enough evidence"
+        return self.verdict.decision not in ("not enough evidence", "none meets your bar")
 
     @property
     def sentence(self) -> str:

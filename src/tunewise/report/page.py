@@ -30,6 +30,7 @@ DECISIONS = {
     "prompt": "Prompt",
     "keep": "Keep what you have",
     "not enough evidence": "Not enough evidence",
+    "none meets your bar": "None meets your bar",
 }
 FAMILIES = {"floor": "Floor", "keep": "Keep", "prompt": "Prompt", "tune": "Tune"}
 KINDS = {

@@ -40,14 +40,7 @@ def print_verdict(console: Console, folder: RunFolder) -> None:
     names = named(load_task(folder.task).candidates)
     cards = {n: read_record(folder.candidate(n).scorecard("test"), Scorecard) for n in names}
     width = min(console.width, WIDEST_PROSE)
-    console.print()
-    decision, colon, rest = _words(verdict.sentence).partition(": ")
-    console.print(Text.assemble((decision, "bold"), colon, rest), width=width)
-    for reason in verdict.reasons:
-        line = Table.grid(padding=(0, 1))
-        line.add_row(Text("•"), Text(_words(reason)))
-        console.print(line, width=width)
-    console.print()
+    print_words(console, verdict)
     if console.width >= NARROWEST_TABLE:
         console.print(verdict_table(cards, verdict, console.width))
     else:
@@ -58,6 +51,26 @@ def print_verdict(console: Console, folder: RunFolder) -> None:
     if verdict.winner is not None:
         command = f"tunewise predict {shlex.quote(nearby(folder.path))} NEW-ROWS.csv"
         console.print(Text(f"Use it: {command}"), soft_wrap=True)
+
+
+def print_words(console: Console, verdict: Verdict) -> None:
+    """Print the verdict's sentence, its reasons and what would change it."""
+    width = min(console.width, WIDEST_PROSE)
+    console.print()
+    decision, colon, rest = _words(verdict.sentence).partition(": ")
+    console.print(Text.assemble((decision, "bold"), colon, rest), width=width)
+    _print_list(console, verdict.reasons, width)
+    if verdict.changes:
+        console.print(Text("What would change it:"))
+        _print_list(console, verdict.changes, width)
+    console.print()
+
+
+def _print_list(console: Console, sentences: Sequence[str], width: int) -> None:
+    for sentence in sentences:
+        line = Table.grid(padding=(0, 1))
+        line.add_row(Text("•"), Text(_words(sentence)))
+        console.print(line, width=width)
 
 
 def verdict_table(scorecards: Mapping[str, Scorecard], verdict: Verdict, width: int = 80) -> Table:
@@ -124,7 +137,7 @@ def _marked(card: Scorecard, verdict: Verdict) -> str:
 
 
 def _legend(scorecards: Mapping[str, Scorecard], verdict: Verdict) -> str:
-    settled = verdict.decision != "not enough evidence"
+    settled = verdict.decision not in ("not enough evidence", "none meets your bar")
     said = ["· finalist"]
     if verdict.winner is not None:
         said.insert(0, "> winner" if settled else "> to use for now")

@@ -27,6 +27,7 @@ Format = Literal[
     "columns", "messages", "sharegpt", "alpaca", "prompt-completion", "preference", "kto"
 ]
 Share = Annotated[float, Field(gt=0, lt=1)]
+Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class DataSettings(Strict):
@@ -587,6 +588,34 @@ class DecideSettings(Strict):
     )
     max_latency_ms: Annotated[float, Field(gt=0)] | None = Field(
         None, description="Slowest p95 of a single request on this machine that is acceptable."
+    )
+    at_least: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        None, description="The bar: a candidate whose metric is lower is not to be used."
+    )
+    margin: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        None,
+        description="Candidates shown to be less than this apart count as equally good. Left out:"
+        " minimum_gain.",
+    )
+    requests_per_month: PositiveInt | None = Field(
+        None,
+        description="How many requests there will be; with prices, cost decides between equals.",
+    )
+    price_per_hour: Money | None = Field(
+        None,
+        description="US dollars that an hour of the hardware costs, here or where it will run.",
+    )
+    upkeep_per_month: Money = Field(
+        0.0, description="US dollars a month that keeping a tuned model costs beside its requests."
+    )
+    months: PositiveInt = Field(
+        12, description="Months over which what is paid once (tuning) is spread."
+    )
+    max_cost_per_1000: Money | None = Field(
+        None, description="Most US dollars that 1,000 requests may cost."
+    )
+    run_locally: bool = Field(
+        False, description="Only candidates that send nothing to an endpoint may win."
     )
 
 

@@ -122,6 +122,11 @@ class RunFolder:
         return self.path / "verdict.json"
 
     @property
+    def comparisons(self) -> Path:
+        """List of Comparisons that verdicts on these answers were told from, before Holm."""
+        return self.path / "comparisons.json"
+
+    @property
     def report(self) -> Path:
         """The page for people."""
         return self.path / "report.html"

@@ -1,0 +1,96 @@
+"""A finished run, and other wishes than its task's -> another verdict, from what was measured.
+
+Nothing is fitted, answered or looked at anew, and nothing is written: the same answers are judged
+by other prices, volumes, limits or gains. Knows nothing of the command line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pydantic
+
+from tunewise.data.store import load_dataset
+from tunewise.decision.decide import decided
+from tunewise.errors import BadInput, did_you_mean
+from tunewise.evaluation.texts import Asked
+from tunewise.files import read_json, read_record, read_records
+from tunewise.records import Comparison, Prediction, Scorecard, Splits, Verdict
+from tunewise.task.load import load_task
+from tunewise.task.settings import LABEL_METRICS, DecideSettings, Task, named
+from tunewise.workspace.folder import RunFolder, opened, task_folder_of
+from tunewise.workspace.stages import trusted
+
+
+def redecided(path: Path, wishes: Mapping[str, Any]) -> Verdict:
+    """Return what the verdict would be with other settings under `decide`.
+
+    Args:
+        path: of the run folder.
+        wishes: keys of `decide` with their new values; the task's own hold for the others.
+
+    Raises:
+        RunFolderError: no run, or its files were changed since.
+        BadInput: a value that can't be, or a metric that the task doesn't have.
+    """
+    folder = opened(path)
+    task = load_task(folder.task)
+    settings = _settings(task, wishes)
+    trusted(folder, "verdict")
+    names = list(named(task.candidates))
+    files = {name: folder.candidate(name) for name in names}
+    dataset = load_dataset(folder)
+    test = set(read_record(folder.splits, Splits).test)
+    cards = {
+        side: {n: read_record(f.scorecard(side), Scorecard) for n, f in files.items()}
+        for side in ("validation", "test")
+    }
+    metrics = sorted({m for card in cards["test"].values() for m in card.metrics})
+    if settings.metric not in metrics:
+        raise BadInput(
+            f"the run has no metric '{settings.metric}'",
+            mend=did_you_mean(settings.metric, metrics),
+        )
+    return decided(
+        validation=cards["validation"],
+        test=cards["test"],
+        answers={n: read_records(f.predictions("test"), Prediction) for n, f in files.items()},
+        examples=[row for row in dataset.examples if row.id in test],
+        labels=dataset.labels,
+        settings=settings,
+        looks=len(read_json(folder.looks)),
+        seed=task.seed,
+        asked=_asked(task, folder) if settings.metric not in LABEL_METRICS else Asked(),
+        known={(c.challenger, c.incumbent, c.metric): c for c in _known(folder)},
+    )
+
+
+def _known(folder: RunFolder) -> list[Comparison]:
+    path = folder.comparisons
+    return read_record(path, list[Comparison]) if path.exists() else []
+
+
+def _asked(task: Task, folder: RunFolder) -> Asked:
+    encoder = task.encoder_of_similarity
+    if encoder is None:
+        return Asked(tuple(task.checks))
+    from tunewise.models.resolve import resolve
+    from tunewise.progress import Silent
+
+    found = resolve(encoder, Silent(), task_folder=task_folder_of(folder))
+    return Asked(tuple(task.checks), str(found.path))
+
+
+def _settings(task: Task, wishes: Mapping[str, Any]) -> DecideSettings:
+    try:
+        return DecideSettings.model_validate(task.decide.model_dump() | dict(wishes))
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise BadInput(
+            f"{first['msg'][:1].lower()}{first['msg'][1:]}, and {first['input']!r} was given",
+            where=f"decide.{key}",
+            mend="Give another value.",
+        ) from error
