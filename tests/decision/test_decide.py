@@ -410,13 +410,14 @@ def test_sentences_are_whole_and_plain(name: str, verdicts: dict[str, Verdict]) 
         "prompt": "Prompt: ",
         "keep": "Keep what you have: ",
         "not enough evidence": "Not enough evidence: ",
+        "none meets your bar": "None meets your bar: ",
     }
     assert verdict.sentence.startswith(heads[verdict.decision])
     for line in (verdict.sentence, *verdict.reasons):
         assert line.endswith(".")
         assert not line.endswith("..")
         assert "  " not in line
-        assert not re.search(r"\bnan\b|None|\binf\b|-\d", line)
+        assert not re.search(r"\bnan\b|None(?! meets)|\binf\b|-\d", line)
         assert not re.search(r"(?<![.,\d])1 (points|rows|labels|answers)\b", line)
         assert not re.search(r"\d\.\d{4,}", line)
     assert len(set(verdict.reasons)) == len(verdict.reasons)

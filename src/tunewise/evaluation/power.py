@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.special import bdtr, bdtrik, gammaln, ndtri, xlog1py, xlogy
 
 from tunewise.evaluation.answers import Floats, Integers
 
@@ -34,8 +34,6 @@ def mcnemar_power(rows: int, discordance: float, difference: float, alpha: float
         difference: true difference of the two shares, at most `discordance` either way.
         alpha: two-sided level.
     """
-    from scipy.stats import binom
-
     if discordance <= 0:
         return 0.0
     middle, reach = rows * discordance, 8 * math.sqrt(rows * discordance) + 10
@@ -44,19 +42,31 @@ def mcnemar_power(rows: int, discordance: float, difference: float, alpha: float
     )
     critical = _critical(discordant, alpha)
     one_way = (1 + min(abs(difference) / discordance, 1.0)) / 2
-    noticed = binom.cdf(critical, discordant, one_way) + binom.sf(
-        discordant - critical - 1, discordant, one_way
-    )
-    return float(np.sum(binom.pmf(discordant, rows, discordance) * noticed))
+    # at least discordant - critical the one way is at most critical the other
+    noticed = _at_most(critical, discordant, one_way) + _at_most(critical, discordant, 1 - one_way)
+    return float(np.sum(_chances(discordant, rows, discordance) * noticed))
 
 
-def _critical(discordant: Integers, alpha: float) -> Floats:
+def _critical(discordant: Integers, alpha: float) -> Integers:
     """Return the largest smaller count at which the sign test still rejects; -1 for none."""
-    from scipy.stats import binom
+    near: Integers = np.floor(bdtrik(alpha / 2, np.maximum(discordant, 1), 0.5)).astype(np.int64)
+    near = np.where(_at_most(near + 1, discordant, 0.5) <= alpha / 2, near + 1, near)
+    return np.where(_at_most(near, discordant, 0.5) <= alpha / 2, near, near - 1)
 
-    near = binom.ppf(alpha / 2, discordant, 0.5)
-    critical: Floats = np.where(binom.cdf(near, discordant, 0.5) <= alpha / 2, near, near - 1)
-    return critical
+
+def _at_most(count: Integers, of: Integers, share: float) -> Floats:
+    """Return the binomial probability of at most so many; 0 where the count is negative."""
+    found = bdtr(np.clip(count, 0, of).astype(np.float64), of, share)
+    return np.where(count < 0, 0.0, found)
+
+
+def _chances(count: Integers, of: int, share: float) -> Floats:
+    """Return the binomial probability of each count."""
+    if share >= 1:
+        return (count == of).astype(np.float64)
+    ways = gammaln(of + 1) - gammaln(count + 1) - gammaln(of - count + 1)
+    found: Floats = np.exp(ways + xlogy(count, share) + xlog1py(of - count, -share))
+    return found
 
 
 def noticeable_difference(rows: int, discordance: float, alpha: float = ALPHA) -> float | None:
