@@ -51,7 +51,7 @@ from tunewise.workspace.stages import candidate_seconds, record_of, run_stage
 
 PLAN_VERSION = 1
 VERDICT_VERSION = 2  # each rises when its stage would leave something else for the same inputs
-REPORT_VERSION = 2
+REPORT_VERSION = 3
 
 
 def run(

@@ -305,6 +305,27 @@ class Scorecard:
 
 
 @dataclass(frozen=True, slots=True)
+class Slice:
+    """How a candidate does on the `rows` that have something in common.
+
+    Attributes:
+        kind: label, length, group or language.
+        name: which of the kind.
+        score: the mean of the verdict's metric over these rows; for labels the share right.
+        others: the mean over all other rows.
+        p_value: whether the two differ, by chance alone; after Holm over all slices `p_adjusted`.
+    """
+
+    kind: str
+    name: str
+    rows: int
+    score: Interval
+    others: float
+    p_value: float
+    p_adjusted: float
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """Two candidates on the same rows.
 

@@ -35,7 +35,7 @@ def test_hostile_rows_survive_the_way_through_the_folder(tmp_path: Path) -> None
     plan = Plan(labels=(*HOSTILE_LABELS, "plain"), sizes=sizes, part=20, hostile=hostile)
     folder, _ = made_run(tmp_path / "run", plan)
     write_report(folder)
-    assert "<script" not in folder.report.read_text(encoding="utf-8")
+    assert folder.report.read_text(encoding="utf-8").count("<script") == 1
 
 
 def test_nothing_is_written_of_an_unfinished_run(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +13,7 @@ from made_run import HOSTILE, HOSTILE_LABELS, Plan
 from tests.report.conftest import evidence_of, hopeless_plan, small_plan
 from tunewise.records import Dataset
 from tunewise.report.gather import Evidence, gathered
-from tunewise.report.page import page
+from tunewise.report.page import page, script
 from tunewise.report.text import shown
 from tunewise.workspace.folder import RunFolder
 
@@ -20,6 +22,7 @@ ALLOWED = set(
     html head meta title link style body header div p h1 h2 h3 h4 ul ol li dl dt dd nav a main
     section table thead tbody tr th td span small strong figure figcaption svg desc line text
     circle rect g details summary pre code bdi wbr br blockquote footer
+    caption label input select option button script
     """.split()  # noqa: SIM905 - a list of fifty quoted words is harder to read
 )
 
@@ -56,6 +59,9 @@ def test_sections_stand_in_the_order_in_which_a_reader_asks(tree: Element) -> No
         "plots",
         "confused",
         "samples",
+        "mistakes",
+        "slices",
+        "calibration",
         "labels",
         "data",
         "selection",
@@ -122,8 +128,15 @@ def test_tiny_p_values_are_never_written_as_zero(tree: Element) -> None:
     assert "0.000" not in section
 
 
-def test_page_asks_nothing_of_any_network_and_runs_nothing(html: str, tree: Element) -> None:
+def test_page_asks_nothing_of_any_network_and_runs_nothing_but_its_one_script(
+    html: str, tree: Element
+) -> None:
     assert {e.tag for e in tree.all()} <= ALLOWED
+    source = tree.one("script").text
+    assert source == str(script())
+    digest = base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}';" in html
+    assert not re.search(r"fetch|XMLHttp|eval|import|innerHTML|insertAdjacent", source)
     assert "http:" not in html
     assert "https:" not in html
     assert not re.search(r"url\(|@import|javascript:", html)
@@ -298,6 +311,7 @@ def test_hostile_labels_and_names_are_never_markup(tmp_path: Path) -> None:
     reasons = tree.one("ul", class_="reasons").text
     assert HOSTILE[0] in reasons
     assert len(tree.all("style")) == 1
+    assert tree.one("script").text == str(script())
     assert all(set(e.attributes) <= {"class", "dir", "data-label", "role", "style", "scope"}
                for e in tree.one("section", id="confused").all("td"))  # fmt: skip
 
@@ -314,3 +328,39 @@ def test_what_is_used_for_want_of_evidence_is_not_called_a_winner(small: Evidenc
     assert words(open_case.one(class_="is-winner")) == "use for now"
     assert words(open_case.one("header")).count("Use for now") == 1
     assert words(read_html(page(small)).one(class_="is-winner")) == "winner"
+
+
+def test_mistakes_are_all_of_the_leaders_wrong_answers(tree: Element, evidence: Evidence) -> None:
+    leader = evidence.finalists[0]
+    wrong = [r for r in evidence.rows("test") if leader.answers[r.id].answer != r.target]
+    rows = tree.one("section", id="mistakes").one("tbody").all("tr")
+    assert len(rows) == len(wrong)
+    labels = evidence.dataset.labels
+    told = {labels[int(row.attributes["data-target"] or "")] for row in rows}
+    assert told == {row.target for row in wrong}
+
+
+def test_slices_name_every_kind_there_is_and_no_weak_one_by_chance(tree: Element) -> None:
+    section = words(tree.one("section", id="slices"))
+    assert "label: " in section
+    assert "characters" in section
+    assert "No slice is shown to be worse" in section
+
+
+def test_probabilities_are_drawn_with_a_text_alternative(tree: Element) -> None:
+    section = tree.one("section", id="calibration")
+    for drawing in section.all("svg"):
+        assert drawing.attributes["role"] == "img"
+        assert "Claimed" in drawing.one("desc").text
+    assert "Answers given" in words(section)
+
+
+def test_money_stands_only_where_there_is_a_price(tmp_path: Path, tree: Element) -> None:
+    assert not tree.all("section", id="money")
+    plan = small_plan()
+    priced = "decide: {max_latency_ms: 500, price_per_hour: 1.2, requests_per_month: 90000}"
+    task = plan.task.replace("decide: {max_latency_ms: 500}", priced)
+    found = read_html(page(evidence_of(tmp_path, replace(plan, task=task))))
+    told = words(found.one("section", id="money"))
+    assert "90,000 requests" in told
+    assert "$" in told

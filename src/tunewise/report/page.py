@@ -1,4 +1,4 @@
-"""Evidence -> report.html: one self-contained page without scripts or requests.
+"""Evidence -> report.html: one self-contained page that requests nothing.
 
 Every string is made visible (text.shown) and escaped on its way into the template, so nothing a
 row, label or name holds can become markup. Knows nothing of files.
@@ -6,23 +6,29 @@ row, label or name holds can become markup. Knows nothing of files.
 
 from __future__ import annotations
 
+import base64
 import functools
+import hashlib
 import json
 import statistics
 from collections import Counter
 from dataclasses import dataclass
+from importlib import resources
 from typing import Any
 
 import jinja2
 from markupsafe import Markup, escape
 
 from tunewise.audit.masking import excerpt
+from tunewise.evaluation.slices import weakest
 from tunewise.records import Comparison, Finding, LabelFigures, LeftOut
 from tunewise.report import curve_plot, figures, loss_plot, plots, samples, text
 from tunewise.report.gather import SIDES, Evidence, Judged
+from tunewise.report.wrong import mistakes_of
 from tunewise.version import __version__
 
 LONGEST_SETTINGS = 20_000  # characters of a candidate's settings that are shown
+LONGEST_CELL = 240  # characters of a text in the table of mistakes
 MOST_PLACES = 8  # rows named beside a finding
 
 DECISIONS = {
@@ -92,6 +98,7 @@ def page(evidence: Evidence) -> str:
     drawn = plots.worth_drawing(evidence.judged, metric)
     train = Counter(row.target for row in evidence.rows("train"))
     labels = evidence.dataset.labels
+    wrong = mistakes_of(evidence, leader) if leader else None
     counts = [train[label] for label in labels]
     return (
         environment()
@@ -114,6 +121,11 @@ def page(evidence: Evidence) -> str:
             matrix=samples.confusion(evidence, leader) if leader else None,
             errors=samples.errors_of(evidence, leader) if leader else None,
             differences=samples.differences(evidence, leader, other) if leader and other else [],
+            wrong=wrong if wrong and wrong.shown else None,
+            weak=weakest(wrong.slices) if wrong else None,
+            believed=[one for one in evidence.finalists if one.card.calibration is not None],
+            script=script(),
+            script_hash=script_hash(),
             label_rows=_label_rows(leader, train) if leader else [],
             sides=_sides(evidence),
             lengths=plots.length_bars([len(e.input) for e in evidence.dataset.examples]),
@@ -196,6 +208,19 @@ def _settings(one: Judged) -> str:
 
 
 @functools.cache
+def script() -> Markup:
+    """Return the page's one script, which filters and sorts the table of mistakes."""
+    source = resources.files("tunewise.report").joinpath("templates/mistakes.js")
+    return Markup(source.read_text(encoding="utf-8"))  # noqa: S704 - ours, and nothing of a user's
+
+
+def script_hash() -> str:
+    """Return what allows just this script, for the page's Content-Security-Policy."""
+    digest = hashlib.sha256(str(script()).encode()).digest()
+    return Markup("sha256-{}").format(Markup(base64.b64encode(digest).decode()))  # noqa: S704 - base64
+
+
+@functools.cache
 def environment() -> jinja2.Environment:
     """Return what renders our pages: every string made visible, every unknown a dash, escaped."""
     made = jinja2.Environment(
@@ -223,6 +248,8 @@ def environment() -> jinja2.Environment:
         "user_label": _user_label,
         "places": _places,
         "masked_text": _masked_text,
+        "cell_text": _cell_text,
+        "user_label_text": text.one_line,
     }
     made.globals |= {"FAMILIES": FAMILIES, "KINDS": KINDS, "MACHINE": MACHINE}
     return made
@@ -247,6 +274,13 @@ def _prose(value: str) -> str:
 def _user_text(value: str) -> Markup:
     """Return a row's text, isolated from the direction of what is around it."""
     return Markup('<bdi dir="auto">{}</bdi>').format(text.shortened(text.shown(value)))
+
+
+def _cell_text(value: str) -> Markup:
+    """Return a row's text for a cell of a table, shortened."""
+    return Markup('<bdi dir="auto">{}</bdi>').format(
+        text.shortened(text.shown(value), LONGEST_CELL)
+    )
 
 
 def _masked_text(value: str, most: int = text.LONGEST_TEXT) -> Markup:
