@@ -10,6 +10,7 @@ import typer
 
 from tunewise.cli import (
     audit,
+    compare,
     curve,
     decide,
     export,
@@ -18,6 +19,7 @@ from tunewise.cli import (
     predict,
     push,
     prompts,
+    report,
     run,
     schema,
     serve,
@@ -55,6 +57,8 @@ app.command("models")(models.models)
 app.command("doctor")(doctor.doctor)
 app.command("audit")(audit.audit)
 app.command("curve")(curve.curve)
+app.command("compare")(compare.compare)
+app.command("report")(report.report)
 app.command("decide")(decide.decide)
 app.command("predict")(predict.predict)
 app.command("serve")(serve.serve)
