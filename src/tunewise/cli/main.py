@@ -13,27 +13,19 @@ from tunewise.cli import (
     compare,
     curve,
     decide,
-    export,
-    init,
-    launch,
-    predict,
-    push,
-    prompts,
-    report,
-    run,
-    schema,
-    serve,
-    show,
-)
-from tunewise.cli import audit, curve, init, launch, plan, predict, run, schema, show
     doctor,
+    export,
     init,
     launch,
     models,
     plan,
     predict,
+    prompts,
+    push,
+    report,
     run,
     schema,
+    serve,
     show,
 )
 from tunewise.errors import TunewiseError, one_line
@@ -50,22 +42,22 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("init")(init.init)
+app.command("plan")(plan.plan)
 app.command("run")(run.run)
 app.command("launch")(launch.launch)
-app.command("plan")(plan.plan)
-app.command("models")(models.models)
-app.command("doctor")(doctor.doctor)
 app.command("audit")(audit.audit)
 app.command("curve")(curve.curve)
-app.command("compare")(compare.compare)
-app.command("report")(report.report)
-app.command("decide")(decide.decide)
-app.command("predict")(predict.predict)
-app.command("serve")(serve.serve)
-app.command("export")(export.export)
-app.command("push")(push.push)
 app.command("show")(show.show)
 app.command("prompts")(prompts.prompts)
+app.command("predict")(predict.predict)
+app.command("report")(report.report)
+app.command("decide")(decide.decide)
+app.command("compare")(compare.compare)
+app.command("export")(export.export)
+app.command("serve")(serve.serve)
+app.command("push")(push.push)
+app.command("models")(models.models)
+app.command("doctor")(doctor.doctor)
 app.command("schema")(schema.schema)
 
 
