@@ -7,15 +7,16 @@ import json
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
+import torch
+from safetensors.torch import save_file
 from tiny_encoders import tickets, tiny_encoder
 
 from tunewise import api
 from tunewise.cli.main import status
 from tunewise.models.loading import load_tokenizer
-from tunewise.shipping.formats import onnx_file
 from tunewise.shipping.manifest import read_manifest
+from tunewise.training.encoder import classifier
 
 TASK = """
 task: tickets
@@ -23,7 +24,7 @@ data: {train: rows.csv}
 candidates:
   - majority
   - probe: {model: tiny}
-  - encoder: {model: tiny, num_train_epochs: 6, learning_rate: 0.005}
+  - encoder: {model: tiny, num_train_epochs: 10, learning_rate: 0.005}
 """
 
 
@@ -34,7 +35,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with (home / "rows.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["text", "category"])
-        writer.writerows((row.input, row.target) for row in tickets(120))
+        writer.writerows((row.input, row.target) for row in tickets(100))
     (home / "task.yaml").write_text(TASK)
     return api.run(home / "task.yaml", quiet=True).folder
 
@@ -66,24 +67,20 @@ def test_the_winner_goes_to_onnx_and_answers_the_same(
 def test_a_failed_proof_is_exit_status_3_and_marks_the_folder(
     run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def careless(file: Path, target: Path) -> None:
+    def careless(head: torch.nn.Linear, folder: Path) -> None:
         """Write the head's rows in another order, as a label map that was sorted anew would."""
-        model = onnx.load(str(file))
-        for tensor in model.graph.initializer:
-            if tensor.name.startswith("head."):
-                values = np.roll(onnx.numpy_helper.to_array(tensor), 1, axis=0)
-                tensor.CopyFrom(onnx.numpy_helper.from_array(values, tensor.name))
-        onnx.save(model, str(target))
+        tensors = {name: value.detach().roll(1, 0) for name, value in head.state_dict().items()}
+        save_file(tensors, folder / classifier.HEAD_FILE)
 
-    monkeypatch.setattr(onnx_file, "quantise", careless)
-    assert status(["export", str(run), "--to", "onnx", "--candidate", "encoder-tiny"]) == 3
+    monkeypatch.setattr(classifier, "save_head", careless)
+    assert status(["export", str(run), "--to", "merged", "--candidate", "encoder-tiny"]) == 3
     said = capsys.readouterr().err.strip().splitlines()[-1]
     assert said.startswith("tunewise: ")
     assert "Likely cause: labels in another order" in said
-    manifest = read_manifest(run / "shipped" / "onnx")
+    manifest = read_manifest(run / "shipped" / "merged")
     assert manifest.proof == "failed"
-    assert manifest.models == {"model.onnx": "passed", "model-int8.onnx": "failed"}
-    assert "The proof failed" in (run / "shipped" / "onnx" / "README.md").read_text()
+    assert manifest.models == {".": "failed"}
+    assert "The proof failed" in (run / "shipped" / "merged" / "README.md").read_text()
 
 
 @pytest.mark.parametrize(
