@@ -2,8 +2,8 @@
 
 Models: SmolLM2-135M-Instruct, LoRA-tuned to answer with an intent of a bank's customers, and tiny
 random models in the shape of Gemma 3 and Qwen 3 with SmolLM2's tokenizer, LoRA-tuned to write the
-first letter of a word. Each is exported as adapter, merged, GGUF f16 and Q8_0, and Modelfile, and
-asked in its own runtime (transformers, llama.cpp) beside the trained model in process: the
+first letter of a word. Each is exported as adapter, merged, GGUF f16 and Q8_0 (SmolLM2 as Modelfile
+too), and asked in its own runtime (transformers, llama.cpp) beside the trained model in process: the
 likeliest token at each position of the trained model's own answers, prompts, log-probabilities,
 stops, and the metric with its paired interval. MiniLM with a head and a probe on it go to ONNX,
 float32 and int8. Then ten faults are planted into merged folders, and the proof must catch each
@@ -42,12 +42,13 @@ from tunewise.shipping.manifest import Base
 from tunewise.shipping.proof.records import Proof
 from tunewise.shipping.proving import proofs, proved_language
 from tunewise.shipping.subject import Subject
-from tunewise.shipping.trained import answered
+from tunewise.shipping.trained import Trained, answered
 from tunewise.task.settings import EncoderSettings, LoraCandidateSettings, ProbeSettings
 from tunewise.workspace.environment import environment
 
 TICKETS = Path(__file__).parents[1] / "examples" / "support-tickets" / "data" / "train.csv"
-LANGUAGE_ROUTES = ("adapter", "merged", "gguf", "ollama")
+ROUTES = ("adapter", "merged", "gguf")
+FAULTY = 6  # rows that a planted fault is proved on
 LABELS = 8  # intents that SmolLM2 chooses among
 TRAIN, ASKED = 96, 32  # rows of tickets
 LETTERS = 120  # rows for the tiny models
@@ -148,15 +149,16 @@ def shown(model: str, route: str, proof: Proof) -> Proof:
     return proof
 
 
-def language_result(name: str, subject: Subject, fitted: Any, work: Path) -> Result:
+def language_result(
+    name: str, subject: Subject, fitted: Any, work: Path, routes: Sequence[str]
+) -> Result:
     """Export a language model by every route, prove it, and plant the faults."""
 
     def measured() -> tuple[dict[str, list[Proof]], dict[str, str | None]]:
+        trained = answered(fitted, subject.rows, Silent())
         found = {
-            route: [
-                shown(name, route, proof) for proof in route_proofs(route, subject, fitted, work)
-            ]
-            for route in LANGUAGE_ROUTES
+            route: list(route_proofs(name, route, subject, fitted, trained, work=work))
+            for route in routes
         }
         return found, dict(faults(name, subject, fitted, work))
 
@@ -164,19 +166,25 @@ def language_result(name: str, subject: Subject, fitted: Any, work: Path) -> Res
     return Result(name, by_route, named, seconds)
 
 
-def route_proofs(route: str, subject: Subject, fitted: Any, work: Path) -> Iterator[Proof]:
-    """Give the proofs of one route."""
+def route_proofs(
+    name: str, route: str, subject: Subject, fitted: Any, trained: Trained, *, work: Path
+) -> Iterator[Proof]:
+    """Give the proofs of one route of a language model."""
     place = work / route
     manifest = written(route, subject, fitted, place, Silent())
-    yield from proofs(route, subject, fitted, place, list(manifest.models), progress=Silent())
+    for model in manifest.models:
+        proof = proved_language(
+            route, subject, fitted, trained, place, model=model, progress=Silent()
+        )
+        yield shown(name, route, proof)
 
 
 def faults(
     model: str, subject: Subject, fitted: Any, work: Path
 ) -> Iterator[tuple[str, str | None]]:
     """Give each fault with the first cause that the proof names; None where it passed."""
-    trained = answered(fitted, subject.rows[:8], Silent())
-    few = replace(subject, rows=subject.rows[:8])
+    few = replace(subject, rows=subject.rows[:FAULTY])
+    trained = answered(fitted, few.rows, Silent())
     for name in FAULTS:
         with tempfile.TemporaryDirectory(dir=work) as scratch:
             place = planted(name, few, work / "merged", Path(scratch) / "merged")
@@ -194,11 +202,14 @@ def encoder_result(kind: str, settings: Any, work: Path) -> Result:
     """Export an encoder or a probe to ONNX and prove it."""
     subject, fitted = subject_of(work, kind, settings, **tickets(LABELS))
     name = f"{kind} on MiniLM"
-    seconds, found = timed(
-        lambda: [
-            shown(name, "onnx", proof) for proof in route_proofs("onnx", subject, fitted, work)
-        ]
-    )
+    place = work / "onnx"
+
+    def measured() -> list[Proof]:
+        models = list(written("onnx", subject, fitted, place, Silent()).models)
+        found = proofs("onnx", subject, fitted, place, models, progress=Silent())
+        return [shown(name, "onnx", proof) for proof in found]
+
+    seconds, found = timed(measured)
     return Result(name, {"onnx": found}, {}, seconds)
 
 
@@ -213,15 +224,15 @@ def results(work: Path, *, quick: bool, only: str | None) -> Iterator[Result]:
                 model="tiny", num_train_epochs=3, learning_rate=1e-2, bf16=False,
                 train_batch_size=8, max_new_tokens=12,
             )  # fmt: skip
-            yield language_result(family, *subject_of(home, "lora", settings, **letters()), home)
+            subject, fitted = subject_of(home, "lora", settings, **letters())
+            yield language_result(family, subject, fitted, home, ROUTES)
     if not quick and only in (None, "smollm2"):
         settings = LoraCandidateSettings(
             model="smollm2-135m-instruct", num_train_epochs=2, train_batch_size=8
         )
         home = work / "smollm2"
-        yield language_result(
-            "smollm2", *subject_of(home, "lora", settings, **tickets(LABELS)), home
-        )
+        subject, fitted = subject_of(home, "lora", settings, **tickets(LABELS))
+        yield language_result("smollm2", subject, fitted, home, (*ROUTES, "ollama"))
     if not quick and only in (None, "minilm"):
         yield encoder_result("encoder", EncoderSettings(model="minilm-l6"), work / "minilm-encoder")
         yield encoder_result("probe", ProbeSettings(model="minilm-l6"), work / "minilm-probe")

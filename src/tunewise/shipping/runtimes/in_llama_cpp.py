@@ -52,7 +52,7 @@ class LlamaCppRuntime:
         self.place = "the GGUF"
         self._log = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
         self._child = subprocess.Popen(
-            [sys.executable, "-m", SERVER, str(file), str(tokens), str(os.cpu_count() or 1)],
+            [sys.executable, "-m", SERVER, str(file), str(tokens), str(threads())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -194,6 +194,13 @@ class LlamaCppRuntime:
         lines = [line.strip() for line in self._log.read().splitlines() if line.strip()]
         telling = [line for line in lines if " E " in line or "error" in line.lower()]
         return one_line((telling or lines or ["it said nothing"])[0], 200)
+
+
+def threads() -> int:
+    """Return the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 class _Refused(ModelError):
