@@ -2,8 +2,8 @@
 
 Models: SmolLM2-135M-Instruct, LoRA-tuned to answer with an intent of a bank's customers, and tiny
 random models in the shape of Gemma 3 and Qwen 3 with SmolLM2's tokenizer, LoRA-tuned to write the
-first letter of a word. Each is exported as adapter, merged, GGUF f16 and Q8_0 (SmolLM2 as Modelfile
-too), and asked in its own runtime (transformers, llama.cpp) beside the trained model in process: the
+first letter of a word. Each is exported as adapter, merged, GGUF f16 and Q8_0 (SmolLM2 as a
+Modelfile too), and asked in its own runtime (transformers, llama.cpp) beside the trained model: the
 likeliest token at each position of the trained model's own answers, prompts, log-probabilities,
 stops, and the metric with its paired interval. MiniLM with a head and a probe on it go to ONNX,
 float32 and int8. Then ten faults are planted into merged folders, and the proof must catch each
