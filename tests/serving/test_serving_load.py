@@ -219,6 +219,24 @@ def test_a_client_that_goes_away_frees_its_place(labels_folder: Path) -> None:
         assert [text for batch in echo.batches for text in batch] == ["a", "c"]
 
 
+def test_a_stream_that_is_hung_up_on_is_written_no_further(
+    writing: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = writing.ready.service
+    decoder = service.worker.engine._decoder
+    gone = service.meters.cancelled._value.get()
+    step, steps = decoder.step, []
+    monkeypatch.setattr(decoder, "step", lambda: (steps.append(1), step()))
+    body = {"model": "letters", "prompt": "dcba", "stream": True, "max_tokens": 490,
+            "temperature": 2, "seed": 1, "stop": "never so"}  # fmt: skip
+    with httpx2.stream("POST", f"{writing.url}/v1/completions", json=body, timeout=60) as got:
+        assert next(got.iter_lines()).startswith("data: {")
+    deadline = time.monotonic() + 20
+    while service.meters.cancelled._value.get() == gone or decoder.rows:
+        assert time.monotonic() < deadline, "it is written on"
+    assert 0 < len(steps) < 400
+
+
 def test_an_answer_that_takes_too_long_is_given_up(labels_folder: Path) -> None:
     with served(labels_folder, "majority", limits=Limits(seconds=0.3)) as server:
         echo = Echo()
