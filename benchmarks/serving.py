@@ -103,7 +103,6 @@ def main() -> None:
         seconds = 2.0 if given.quick else given.seconds
         rows = tickets(200 if given.quick else given.rows)
         arms = measured(run.resolve(), rows, seconds, shadow=given.shadow)
-    table(arms)
     pipeline = max((a for a in arms if a.name.startswith("pipeline")), key=most)
     ours = max((a for a in arms if a.name.startswith("tunewise")), key=most)
     ratio = most(ours) / most(pipeline)
@@ -160,12 +159,14 @@ def measured(
         commands["tunewise, shadow"] = [*ours, "--shadow", PROBE]
     texts = [text for text, _ in rows]
     arms = []
+    print(f"{'':24}{'accuracy':>9}{'clients':>9}{'requests/s':>12}{'p50 ms':>9}{'p99 ms':>9}")
     for name, command in commands.items():
         with server(command) as port:
             answers = asyncio.run(all_answers(port, texts))
             right = sum(a == label for a, (_, label) in zip(answers, rows, strict=True))
             figures = tuple(asyncio.run(load(port, texts, n, seconds)) for n in CLIENTS)
         arms.append(Arm(name, right / len(rows), figures))
+        table(arms[-1])
     return arms
 
 
@@ -324,16 +325,15 @@ def plain(run: Path, port: int, how: str) -> None:
     os._exit(0)
 
 
-def table(arms: Sequence[Arm]) -> None:
-    """Print what was measured."""
-    print(f"{'':24}{'accuracy':>9}{'clients':>9}{'requests/s':>12}{'p50 ms':>9}{'p99 ms':>9}")
-    for arm in arms:
-        for number, one in enumerate(arm.figures):
-            name, accuracy = (arm.name, f"{arm.accuracy:.1%}") if number == 0 else ("", "")
-            print(
-                f"{name:24}{accuracy:>9}{one.clients:>9}{one.per_second:>12.1f}"
-                f"{1000 * one.p50:>9.1f}{1000 * one.p99:>9.1f}"
-            )
+def table(arm: Arm) -> None:
+    """Print what was measured of a server."""
+    for number, one in enumerate(arm.figures):
+        name, accuracy = (arm.name, f"{arm.accuracy:.1%}") if number == 0 else ("", "")
+        print(
+            f"{name:24}{accuracy:>9}{one.clients:>9}{one.per_second:>12.1f}"
+            f"{1000 * one.p50:>9.1f}{1000 * one.p99:>9.1f}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":
