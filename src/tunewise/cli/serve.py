@@ -20,6 +20,10 @@ def serve(  # noqa: PLR0917 -- a verb's options
         str,
         typer.Option(help="What computes: transformers, or an export: onnx, onnx-int8."),
     ] = "transformers",
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, help="Threads that compute; left out, all cores but one."),
+    ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")
@@ -74,6 +78,7 @@ def serve(  # noqa: PLR0917 -- a verb's options
         run=run,
         candidate=candidate,
         runtime=runtime,
+        threads=threads,
         host=host,
         port=port,
         key_env=key_env,

@@ -97,13 +97,14 @@ class Graph:
         file: the graph; its tokenizer lies beside it.
         labels: of the task, in the order of the graph's logits.
         max_length: tokens read of each text.
+        threads: that compute.
 
     Raises:
         BadInput: onnxruntime isn't installed.
         ModelError: it doesn't load the file.
     """
 
-    def __init__(self, file: Path, labels: Sequence[str], max_length: int) -> None:
+    def __init__(self, file: Path, labels: Sequence[str], max_length: int, threads: int) -> None:
         if importlib.util.find_spec("onnxruntime") is None:
             raise BadInput(
                 "onnxruntime isn't installed",
@@ -115,9 +116,11 @@ class Graph:
         self.labels, self.max_length = tuple(labels), max_length
         self.tokenizer = load_tokenizer(file.parent)
         self._pad = int(self.tokenizer.pad_token_id or 0)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
         try:
             self._session: Any = onnxruntime.InferenceSession(
-                str(file), providers=["CPUExecutionProvider"]
+                str(file), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:
             raise ModelError(

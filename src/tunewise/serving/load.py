@@ -7,6 +7,7 @@ threads.
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,23 @@ WARM_UP = "Where is it?"  # any text; the first request then finds kernels chose
 WARM_UPS = 3
 
 
-def loaded(run: Path, candidate: str | None, runtime: str, progress: Progress) -> Engine:
+def spare_threads() -> int:
+    """Return the cores but one, which is the server's own.
+
+    Threads that compute wait for each other; with one more of them than cores are free, each wait
+    lasts until the system turns to it again.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, (cores or 1) - 1)
+
+
+def loaded(
+    run: Path,
+    candidate: str | None,
+    runtime: str,
+    progress: Progress,
+    threads: int | None = None,
+) -> Engine:
     """Return what answers with a run's winner, or with the candidate named.
 
     Args:
@@ -38,6 +55,7 @@ def loaded(run: Path, candidate: str | None, runtime: str, progress: Progress) -
         candidate: its name; None for the winner.
         runtime: of RUNTIMES.
         progress: where to say what goes on.
+        threads: that compute an answer; None for all cores but one.
 
     Raises:
         RunFolderError: no run, no winner, no such candidate, files changed since the run, or a
@@ -66,8 +84,12 @@ def loaded(run: Path, candidate: str | None, runtime: str, progress: Progress) -
         embedding=None,
         made=int(chosen.files.candidate(chosen.name).settings.stat().st_mtime),
     )
+    threads = threads or spare_threads()
     if runtime != TRAINED:
-        return _warm(card, _graph(chosen, labels, runtime))
+        return _warm(card, _graph(chosen, labels, runtime, threads))
+    import torch
+
+    torch.set_num_threads(threads)
     fitted = api.load(run, chosen.name).fitted
     if getattr(fitted, "timed", True) is False:
         raise RunFolderError(
@@ -88,7 +110,7 @@ def loaded(run: Path, candidate: str | None, runtime: str, progress: Progress) -
     return _warm(card, fitted)
 
 
-def _graph(chosen: api.Chosen, labels: tuple[str, ...], runtime: str) -> Graph:
+def _graph(chosen: api.Chosen, labels: tuple[str, ...], runtime: str, threads: int) -> Graph:
     """Return the exported graph of a candidate."""
     if chosen.entry.kind not in GRAPHED:
         raise BadInput(
@@ -98,7 +120,7 @@ def _graph(chosen: api.Chosen, labels: tuple[str, ...], runtime: str) -> Graph:
         )
     file = proved_graph(chosen.files, chosen.name, runtime)
     about = read_json(chosen.files.candidate(chosen.name).settings)
-    return Graph(file, labels, int(about.get("training", about)["max_length"]))
+    return Graph(file, labels, int(about.get("training", about)["max_length"]), threads)
 
 
 def _warm(card: Card, fitted: Fitted) -> Engine:

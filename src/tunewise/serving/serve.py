@@ -45,6 +45,7 @@ class Wanted:
         run: the run folder.
         candidate: that answers; None for the winner.
         runtime: that computes its answers, of tunewise.serving.load.RUNTIMES.
+        threads: that compute an answer; None for all cores but one.
         host, port: to listen on.
         key_env: environment variable that holds the key clients must bear; None for no key.
         hosts: further names that requests may be addressed to.
@@ -58,6 +59,7 @@ class Wanted:
     run: Path
     candidate: str | None = None
     runtime: str = TRAINED
+    threads: int | None = None
     host: str = "127.0.0.1"
     port: int = 8000
     key_env: str | None = None
@@ -152,7 +154,7 @@ def _worker(
     first = meters is not None
     runtime = wanted.runtime if first else TRAINED
     return Worker(
-        partial(loaded, wanted.run, candidate, runtime, progress),
+        partial(loaded, wanted.run, candidate, runtime, progress, wanted.threads),
         name="model" if first else "shadow",
         most_waiting=wanted.limits.waiting if first else WAITING,
         together=wanted.limits.together,
