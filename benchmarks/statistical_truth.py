@@ -289,12 +289,12 @@ def grouped_intervals(told: Told, *, quick: bool) -> None:
 
 def verdicts(told: Told, *, quick: bool) -> None:
     """How often 'tune' is said though nothing differs."""
-    worlds = 300 if quick else 1_500
+    worlds = 100 if quick else 800
     rng = np.random.default_rng(5)
     for metric in ("accuracy", "macro_f1", "rouge_l"):
         for candidates in (2, 5, 10):
             for rows in (100, 1_000):
-                count = max(50, worlds // (1 if metric == "accuracy" else 10))
+                count = worlds // (1 if metric == "accuracy" else 4)
                 wrong = sum(_decided(rng, metric, candidates, rows) == "tune" for _ in range(count))
                 told.add(
                     f"false 'tune', {metric}, {candidates} candidates, {rows:,} rows",
@@ -352,7 +352,7 @@ def _card(name: str, kind: str, rows: int, value: float, metric: str) -> Scoreca
 
 def power(told: Told, *, quick: bool) -> None:
     """The difference said to be noticed four times in five, put to the test."""
-    worlds = 1_000 if quick else 4_000
+    worlds = 600 if quick else 4_000
     rng = np.random.default_rng(6)
     for rows, discordance in ((60, 0.3), (200, 0.15), (1_000, 0.1)):
         least = noticeable_difference(rows, discordance)

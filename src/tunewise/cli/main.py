@@ -23,6 +23,7 @@ from tunewise.cli import (
     prompts,
     push,
     report,
+    review,
     run,
     schema,
     serve,
@@ -51,6 +52,7 @@ app.command("show")(show.show)
 app.command("prompts")(prompts.prompts)
 app.command("predict")(predict.predict)
 app.command("report")(report.report)
+app.command("review")(review.review)
 app.command("decide")(decide.decide)
 app.command("compare")(compare.compare)
 app.command("export")(export.export)
