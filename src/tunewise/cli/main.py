@@ -16,6 +16,7 @@ from tunewise.cli import (
     doctor,
     export,
     init,
+    judge,
     launch,
     models,
     plan,
@@ -53,6 +54,7 @@ app.command("prompts")(prompts.prompts)
 app.command("predict")(predict.predict)
 app.command("report")(report.report)
 app.command("review")(review.review)
+app.command("judge")(judge.judge)
 app.command("decide")(decide.decide)
 app.command("compare")(compare.compare)
 app.command("export")(export.export)

@@ -18,7 +18,10 @@ from tunewise.review.items import Item, Sheet
 from tunewise.review.ratings import Rating, add, given
 
 MOST_BYTES = 10_000  # of a rating as it is sent
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; connect-src 'self'"
+POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'self';"
+    " connect-src 'self'; img-src data:"
+)
 FILES = {"": ("page.html", "text/html"), "page.js": ("page.js", "text/javascript")}
 
 
