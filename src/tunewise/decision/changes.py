@@ -87,7 +87,8 @@ def _limits(case: Case) -> Iterator[str]:
     for name in case.final.dear:
         price = case.costs[name].per_1000
         if case.value(name) >= best + case.settings.minimum_gain and price is not None:
-            yield f"If {dollars(price.value)} for 1,000 requests were allowed, {name} would be."
+            allowed = f"{dollars(price.value)} for 1,000 requests"
+            yield f"If {allowed} were allowed, {name} would be looked at."
     for name in case.final.outside:
         if case.value(name) >= best + case.settings.minimum_gain:
             yield f"If rows might leave the machine, {name} would be looked at."
