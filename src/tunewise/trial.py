@@ -228,6 +228,9 @@ class Trial:
                 found[word] = file_sha256(self.work.task_folder / word)
         if isinstance(settings, PromptSettings | ApiSettings):
             found |= self._prompt_files(getattr(settings, "documents", None))
+        if isinstance(settings, PromptSettings) and settings.engine == "llama.cpp":
+            model = self.work.task_folder / settings.model
+            found["model"] = file_sha256(model) if model.is_file() else None
         if isinstance(settings, PromptSettings) and settings.endpoint is not None:
             from tunewise.candidates.prompt.outward import known_price
 
@@ -262,8 +265,11 @@ def outward_of(folder: RunFolder, task: Task) -> Outward:
 def models_of(entry: Entry) -> list[str]:
     """Return the names of the models that a candidate's settings ask for."""
     keys = ["model", "retriever"]
-    if getattr(entry.settings, "endpoint", None) is not None:
-        keys = ["retriever"] if any(getattr(entry.settings, "shots", ())) else []
+    settings = entry.settings
+    if isinstance(settings, PromptSettings) and settings.asks_elsewhere:
+        keys = ["retriever"] if any(settings.shots) or settings.documents else []
+    if isinstance(settings, ApiSettings):
+        keys = []
     names = (getattr(entry.settings, key, None) for key in keys)
     return [name for name in names if name is not None]
 

@@ -110,7 +110,7 @@ def _readers(sides: Sides) -> list[_Reader]:
     used: dict[tuple[str, int | None], list[str]] = defaultdict(list)
     for name, entry in named(sides.task.candidates).items():
         settings = entry.settings
-        if isinstance(settings, PromptSettings) and settings.endpoint is None:
+        if isinstance(settings, PromptSettings) and not settings.asks_elsewhere:
             used[settings.model, None].append(name)
         elif isinstance(settings, EncoderSettings | ProbeSettings):
             used[settings.model, settings.max_length].append(name)

@@ -226,7 +226,8 @@ class SearchSettings(Strict):
 Select = Literal["nearest", "diverse", "fused", "fixed"]
 Order = Literal["nearest_last", "nearest_first"]
 ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
-FOR_ENDPOINTS = ("key_env", "price", "timeout", "concurrency", "extra", "answer")
+FOR_ENDPOINTS = ("key_env", "price", "concurrency")
+FOR_SERVERS = ("timeout", "extra", "answer")  # endpoints, and llama.cpp's on this machine
 
 
 class PromptSettings(CandidateSettings):
@@ -236,6 +237,11 @@ class PromptSettings(CandidateSettings):
         DEFAULT_LANGUAGE_MODEL,
         description="Instruction-tuned model: catalogue name, folder or Hub id; with an endpoint,"
         " the model's name there.",
+    )
+    engine: Literal["transformers", "llama.cpp"] = Field(
+        "transformers",
+        description="What runs a model on this machine; llama.cpp runs GGUF files as they are,"
+        " quantised too.",
     )
     endpoint: str | None = Field(
         None,
@@ -309,19 +315,30 @@ class PromptSettings(CandidateSettings):
         400, description="Rows, at most, on which it is judged: a random part, stated as such."
     )
 
+    @property
+    def asks_elsewhere(self) -> bool:
+        """Whether another program than this one runs the model."""
+        return self.endpoint is not None or self.engine != "transformers"
+
     def is_asked(self, kind: Kind) -> bool:
         """Whether the model is asked in words; on this machine labels are scored instead."""
-        return self.endpoint is not None or kind == "generation" or True in self.think
+        return self.asks_elsewhere or kind == "generation" or True in self.think
 
     @model_validator(mode="after")
     def endpoint_has_what_it_needs(self) -> PromptSettings:
         """Refuse an endpoint without a model, its settings without it, a key for its name."""
         if self.votes > 1 and True not in self.think:
             raise ValueError("'votes' are for replies with thoughts; set 'think: [true]'")
+        if self.engine == "llama.cpp":
+            if self.endpoint is not None:
+                raise ValueError("an endpoint has its own engine; leave out 'engine'")
+            if not self.model.endswith(".gguf"):
+                raise ValueError("llama.cpp runs GGUF files; give 'model' the path of one")
         if self.endpoint is None:
             if self.search is not None and (self.search.tokens or self.search.usd):
                 raise ValueError("a search on this machine is bounded by 'requests' alone")
-            if stray := [name for name in FOR_ENDPOINTS if name in self.model_fields_set]:
+            not_here = FOR_ENDPOINTS + (FOR_SERVERS if self.engine == "transformers" else ())
+            if stray := [name for name in not_here if name in self.model_fields_set]:
                 raise ValueError(f"'{stray[0]}' is for an endpoint; name it with 'endpoint'")
         elif "model" not in self.model_fields_set:
             raise ValueError("an endpoint needs 'model', the model's name there")
@@ -820,7 +837,7 @@ class Task(Strict):
         """Refuse settings that labels which are scored on this machine can't have."""
         for name, entry in named(self.candidates).items():
             settings = entry.settings
-            if not isinstance(settings, PromptSettings) or settings.endpoint is not None:
+            if not isinstance(settings, PromptSettings) or settings.asks_elsewhere:
                 continue
             if {*settings.think} == {True, False}:
                 raise ValueError(

@@ -260,10 +260,10 @@ def _of_candidate(
         raise BadInput(f"there is no candidate '{name}'", mend=did_you_mean(name, entries))
     settings = entries[name].settings
     if isinstance(settings, PromptSettings):
-        if settings.endpoint is not None:
+        if settings.asks_elsewhere:
             raise BadInput(
-                f"the candidate '{name}' is asked at an endpoint, which alone knows its tokens",
-                mend="Its prompt stands in its settings.json, under 'example'.",
+                f"the candidate '{name}' is asked elsewhere, where alone its tokens are known",
+                mend=f"See its prompt with: tunewise prompts --candidate {name}",
             )
         if not given.dataset.labels:
             raise BadInput(
@@ -289,7 +289,7 @@ def _of_candidate(
 def language_model(given: Material) -> str:
     """Return the language model that the task names, or the default one."""
     for entry in named(given.task.candidates).values():
-        away = getattr(entry.settings, "endpoint", None) is not None
+        away = getattr(entry.settings, "asks_elsewhere", False)
         if isinstance(entry.settings, PromptSettings | TuningSettings) and not away:
             return entry.settings.model
     return DEFAULT_LANGUAGE_MODEL

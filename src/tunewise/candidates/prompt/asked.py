@@ -26,7 +26,7 @@ from tunewise.candidates.prompt.asked_parts import (
 from tunewise.candidates.prompt.asker import Asker
 from tunewise.candidates.prompt.choose import rows_to_try
 from tunewise.candidates.prompt.instructions import instructions_of
-from tunewise.candidates.prompt.models import Model, model_of, model_on_record
+from tunewise.candidates.prompt.models import GGUF, Model, model_of, model_on_record
 from tunewise.candidates.prompt.outward import what_is_sent
 from tunewise.candidates.prompt.questions import replace_instructions
 from tunewise.candidates.prompt.race import Raced, raced
@@ -134,7 +134,8 @@ class AskedPrompt:
                 where=str(folder / SETTINGS),
                 mend=MENDS,
             )
-        writes = fit.local is not None and not fit.labels and not fit.chosen.think
+        here = fit.local is not None and fit.dtype != GGUF
+        writes = here and not fit.labels and not fit.chosen.think
         kind = FittedWriter if writes else FittedAsked
         return kind(folder, fit, self.settings, self.setup)
 

@@ -10,19 +10,31 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+from tunewise.cache import cache_folder
 from tunewise.candidates import Setup
 from tunewise.candidates.prompt.asked_file import AskedFit
-from tunewise.candidates.prompt.outward import endpoint_of
-from tunewise.candidates.prompt.settings_file import UsedModel, found_model, same_model, used
+from tunewise.candidates.prompt.outward import BOOKS, endpoint_of
+from tunewise.candidates.prompt.settings_file import (
+    MENDS,
+    UsedModel,
+    found_model,
+    same_model,
+    used,
+)
 from tunewise.engines.asks import Engine
 from tunewise.engines.endpoint.address import Address
-from tunewise.engines.endpoint.book import Cap, Spent
+from tunewise.engines.endpoint.book import Book, Cap, Spent
 from tunewise.engines.endpoint.dialect import Dialect
 from tunewise.engines.endpoint.engine import Endpoint
 from tunewise.engines.endpoint.prices import PICO
+from tunewise.errors import FileMissing, ModelError
+from tunewise.files import file_sha256
 from tunewise.progress import Progress, Silent
 from tunewise.task.settings import PromptSettings, SearchSettings
+
+GGUF = "gguf"  # in place of a number format: the file has its own
 
 
 @dataclass(frozen=True)
@@ -86,6 +98,8 @@ def model_of(settings: PromptSettings, setup: Setup, progress: Progress) -> Mode
     """
     if settings.endpoint is not None:
         return Model(settings.model, endpoint_of(settings, setup))
+    if settings.engine == "llama.cpp":
+        return _in_llama_cpp(settings, setup)
     from tunewise.candidates.prompt.local import Local
 
     folder = found_model(settings.model, "causal", progress, setup.task_folder)
@@ -101,10 +115,32 @@ def model_on_record(fit: AskedFit, settings: PromptSettings, setup: Setup) -> Mo
     """
     if fit.local is None:
         return Model(fit.model, endpoint_of(settings, setup, fit.dialect))
+    if fit.dtype == GGUF:
+        model = _in_llama_cpp(settings, setup)
+        if model.used != fit.local:
+            raise ModelError(
+                f"the file '{fit.model}' isn't the one that was used when the prompt was fitted",
+                where=str(setup.task_folder / fit.model),
+                mend=MENDS,
+            )
+        return model
     from tunewise.candidates.prompt.local import Local
 
     engine = Local(same_model(fit.local, Silent(), setup.task_folder))
     return Model(fit.model, engine, fit.local, fit.dtype)
+
+
+def _in_llama_cpp(settings: PromptSettings, setup: Setup) -> Model:
+    """Return the GGUF file that settings name, in llama.cpp; its server starts when it is asked."""
+    from tunewise.engines.llama_cpp import LlamaCpp
+
+    file = setup.task_folder / Path(settings.model).expanduser()
+    if not file.is_file():
+        raise FileMissing("there is no GGUF file here", where=str(file))
+    known = UsedModel(settings.model, str(file), None, file_sha256(file))
+    book = Book(cache_folder() / BOOKS)
+    engine = LlamaCpp(file, known.fingerprint, book, settings.extra)
+    return Model(settings.model, engine, known, GGUF)
 
 
 def _lower(one: int | None, other: int | None) -> int | None:

@@ -73,6 +73,7 @@ class Endpoint:
         terms: how it is asked.
         book: where responses and spending are kept.
         dialect: which parameters it takes, where that is known.
+        identity: what the model is known by in the book; left out, its address.
 
     Attributes:
         dialect: as far as it has been learnt.
@@ -84,9 +85,15 @@ class Endpoint:
     """
 
     def __init__(
-        self, address: Address, terms: Terms, book: Book, dialect: Dialect | None = None
+        self,
+        address: Address,
+        terms: Terms,
+        book: Book,
+        dialect: Dialect | None = None,
+        identity: str | None = None,
     ) -> None:
         self.address, self.book = address, book
+        self._identity = identity or address.url
         self.dialect = dialect or Dialect()
         self.announced, self.sent = False, 0
         self._margin = MARGIN
@@ -158,10 +165,10 @@ class Endpoint:
             DataError: a row is longer than the model reads.
             ModelError: the endpoint refuses the model or the request.
         """
-        before = len(self._unknown(asks))
-        if (first := self._unknown(asks)) and frozenset(first[0].body) not in self._taken:
+        before = len(self.unknown(asks))
+        if (first := self.unknown(asks)) and frozenset(first[0].body) not in self._taken:
             self._first_contact(first[0].ask, progress)
-        unknown = self._unknown(asks)
+        unknown = self.unknown(asks)
         if unknown:
             if not self.announced:
                 self.announce(f"{len(unknown):,} requests", (), progress)
@@ -184,14 +191,14 @@ class Endpoint:
         """What makes attempts; made when the first is, since answers that are kept need no key."""
         return Sender(self.address, self.terms.timeout)
 
-    def _unknown(self, asks: Sequence[Ask]) -> list[_Request]:
+    def unknown(self, asks: Sequence[Ask]) -> list[_Request]:
         """Return the requests whose responses aren't kept, each once."""
         found = {request.name: request for request in map(self._request, asks)}
         return [one for one in found.values() if self.book.answer(one.name) is None]
 
     def _request(self, ask: Ask) -> _Request:
         body = self.dialect.body(ask, self.terms.extra or {})
-        name = name_of(self.address.url, self.address.model, body, ask.sample)
+        name = name_of(self._identity, self.address.model, body, ask.sample)
         most = most_tokens(body) + self._margin
         return _Request(name, body, ask, self._amount(most, ask.max_new_tokens))
 

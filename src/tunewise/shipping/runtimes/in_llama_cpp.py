@@ -26,7 +26,7 @@ from tunewise.shipping.runtimes import Rendered, Steps, Wrote
 
 TOLD = 100  # most probable tokens that the server tells the log-probabilities of
 SECONDS = 600  # that one request may take
-SERVER = "tunewise.shipping.runtimes.llama_cpp_server"
+SERVER = "tunewise.engines.llama_cpp_server"
 END = "eos"  # what the server says when it stopped at an end token
 
 
