@@ -20,6 +20,7 @@ from tunewise.planning.lengths import Lengths, chat_lengths, label_tokens, text_
 from tunewise.records import Dataset, Example, Splits
 from tunewise.rendering.wording import Wording, wording
 from tunewise.task.settings import (
+    ApiSettings,
     EncoderSettings,
     Entry,
     FullSettings,
@@ -55,6 +56,11 @@ class Rows:
     def wording(self) -> Wording:
         """How examples are said to a language model."""
         return wording(self.task, self.dataset.labels)
+
+
+ELSEWHERE = (
+    "another program or a provider does the work: its time isn't foreseen, `spending` caps it"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +109,8 @@ def load(rows: Rows, entry: Entry) -> Load:
         return _tuned(rows, settings, entry.kind)
     if isinstance(settings, EncoderSettings):
         return _encoder(rows, settings)
+    if isinstance(settings, ApiSettings) or getattr(settings, "asks_elsewhere", False):
+        return Load(None, None, notes=(ELSEWHERE,), settings=settings)
     if isinstance(settings, PromptSettings):
         return _prompt(rows, settings)
     if isinstance(settings, ProbeSettings):
