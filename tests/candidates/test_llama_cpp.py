@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 from test_asked import LABELS, TEST, TRAIN, VALIDATION, Told
-from tiny_chat_models import tiny_chat_folder
 
 from tunewise.candidates import Setup
 from tunewise.candidates.prompt.asked import AskedPrompt
@@ -24,8 +24,14 @@ from tunewise.task.load import load_task
 from tunewise.task.settings import PromptSettings
 
 
+# The tiny chat models belong to the benchmarks, which aren't installed.
+sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
+
+
 @pytest.fixture(scope="module")
 def gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from tiny_chat_models import tiny_chat_folder
+
     home = tmp_path_factory.mktemp("gguf")
     tiny_chat_folder("llama", home / "tiny")
     convert(home / "tiny", home / "tiny.gguf", "f16", "tiny", Silent())

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import sqlite3
 import threading
 import time
@@ -20,6 +21,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from tunewise.errors import RunFolderError
 from tunewise.files import disk_errors
@@ -35,6 +38,7 @@ CREATE TABLE IF NOT EXISTS attempts (
     tokens INTEGER NOT NULL, pico INTEGER, made REAL NOT NULL
 );
 CREATE INDEX IF NOT EXISTS attempts_of_account ON attempts (account, state);
+CREATE TABLE IF NOT EXISTS under_way (asked TEXT PRIMARY KEY, process TEXT NOT NULL) WITHOUT ROWID;
 """
 
 
@@ -90,6 +94,10 @@ class Kept:
     seconds: float
 
 
+class UnderWay(Exception):
+    """Another process is asking the same."""
+
+
 class Book:
     """Responses and attempts, in a file that several processes may share.
 
@@ -102,6 +110,7 @@ class Book:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / FILE
+        self.process = process_of(os.getpid())
         self._lock = threading.Lock()
         with disk_errors(self.path):
             folder.mkdir(parents=True, exist_ok=True)
@@ -131,8 +140,16 @@ class Book:
             asked: hash of what is asked.
             most: tokens read and written at most, and what they cost.
             cap: of the account.
+
+        Raises:
+            UnderWay: a process that is alive has entered the same and not settled it.
         """
         with self._writing():
+            asking = self._base.execute(
+                "SELECT process FROM under_way WHERE asked = ?", (asked,)
+            ).fetchone()
+            if asking is not None and asking[0] != self.process and is_alive(asking[0]):
+                raise UnderWay
             spent = self._spent(account)
             passed = (
                 (cap.pico is not None and spent.pico + (most.pico or 0) > cap.pico)
@@ -141,6 +158,9 @@ class Book:
             )
             if passed:
                 return None
+            self._base.execute(
+                "INSERT OR REPLACE INTO under_way VALUES (?, ?)", (asked, self.process)
+            )
             return self._base.execute(
                 "INSERT INTO attempts (account, asked, state, tokens, pico, made)"
                 " VALUES (?, ?, 'open', ?, ?, ?)",
@@ -150,11 +170,13 @@ class Book:
     def free(self, attempt: int) -> None:
         """Note that an attempt was turned away and costs nothing."""
         with self._writing():
+            self._let_go(attempt)
             self._base.execute("DELETE FROM attempts WHERE id = ?", (attempt,))
 
     def lost(self, attempt: int) -> None:
         """Note that an attempt's answer never came, so that it may have been paid or not."""
         with self._writing():
+            self._let_go(attempt)
             self._base.execute("UPDATE attempts SET state = 'lost' WHERE id = ?", (attempt,))
 
     def paid(self, attempt: int, kept: Kept, now: Amount, most: Amount) -> None:
@@ -169,6 +191,7 @@ class Book:
         """
         text = json.dumps(kept.body, ensure_ascii=False)
         with self._writing():
+            self._let_go(attempt)
             self._base.execute(
                 "UPDATE attempts SET state = 'paid', tokens = ?, pico = ? WHERE id = ?",
                 (now.tokens, now.pico, attempt),
@@ -218,6 +241,12 @@ class Book:
         with self._lock, self._readable():
             return self._spent(account)
 
+    def _let_go(self, attempt: int) -> None:
+        self._base.execute(
+            "DELETE FROM under_way WHERE asked = (SELECT asked FROM attempts WHERE id = ?)",
+            (attempt,),
+        )
+
     def _spent(self, account: str) -> Spent:
         rows = self._base.execute(
             "SELECT state, COUNT(*), SUM(tokens), SUM(COALESCE(pico, 0)), SUM(pico IS NULL)"
@@ -258,3 +287,16 @@ class Book:
                 mend="If no other process holds it, move it away; the answers in it are then paid"
                 " for again.",
             ) from error
+
+
+def process_of(pid: int) -> str:
+    """Return what tells a process from all others, on this machine and in time."""
+    return f"{platform.node()} {pid} {psutil.Process(pid).create_time()}"
+
+
+def is_alive(process: str) -> bool:
+    """Whether a process of this machine still runs; of another machine nobody can tell."""
+    try:
+        return process == process_of(int(process.split()[-2]))
+    except psutil.NoSuchProcess:
+        return False

@@ -18,7 +18,7 @@ from typing import Any
 
 from tunewise.engines.asks import Abilities, Ask, Reply
 from tunewise.engines.endpoint.address import Address
-from tunewise.engines.endpoint.book import Amount, Book, Cap, Kept
+from tunewise.engines.endpoint.book import Amount, Book, Cap, Kept, UnderWay
 from tunewise.engines.endpoint.dialect import Dialect, is_policy, name_of, reply_of, usage_of
 from tunewise.engines.endpoint.faults import refusal, too_long, unlimited, unpriced, would_pass
 from tunewise.engines.endpoint.pace import Pace
@@ -283,7 +283,10 @@ class Endpoint:
         tries, held_up, reached = 0, 0.0, self._reached
         while True:
             with self._pace.turn():
-                outcome = self._attempt(request)
+                try:
+                    outcome = self._attempt(request)
+                except UnderWay:
+                    outcome = TurnedAway("another process asks the same", free=True, busy=True)
             if isinstance(outcome, Refused):
                 return outcome
             if isinstance(outcome, Answered):
@@ -296,6 +299,8 @@ class Endpoint:
             if tries >= (TRIES if reached else UNREACHED) or held_up > PATIENCE:
                 raise unreachable(self.address, outcome.why)
             self._pace.rest(pause)
+            if self.book.answer(request.name) is not None:  # another process has asked it
+                return None
 
     def _attempt(self, request: _Request) -> Answered | TurnedAway | Refused:
         """Make one attempt, entered in the book before and settled after it."""
