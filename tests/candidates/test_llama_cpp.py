@@ -23,7 +23,6 @@ from tunewise.shipping.converter import convert
 from tunewise.task.load import load_task
 from tunewise.task.settings import PromptSettings
 
-
 # The tiny chat models belong to the benchmarks, which aren't installed.
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 

@@ -135,7 +135,8 @@ def library_of(
         return None
     folder = setup.task_folder / settings.documents
     found = passages_in(folder)
-    progress.line(f"Documents: {len(found):,} passages in {settings.documents}.")
+    some = "1 passage" if len(found) == 1 else f"{len(found):,} passages"
+    progress.line(f"Documents: {some} in {settings.documents}.")
     return Library(embedder, found, embedder.embed([p.text for p in found], progress))
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import random
 import threading
-import unicodedata
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from typing import Any
 from tunewise.engines.asks import Abilities, Ask, Reply
 from tunewise.engines.endpoint.address import Address
 from tunewise.engines.endpoint.book import Amount, Book, Cap, Kept, UnderWay
+from tunewise.engines.endpoint.bounds import MARGIN, likely_tokens, most_tokens
 from tunewise.engines.endpoint.dialect import Dialect, is_policy, name_of, reply_of, usage_of
 from tunewise.engines.endpoint.faults import refusal, too_long, unlimited, unpriced, would_pass
 from tunewise.engines.endpoint.pace import Pace
@@ -28,10 +28,7 @@ from tunewise.engines.endpoint.waiting import PATIENCE, TRIES, back_off
 from tunewise.errors import TunewiseError
 from tunewise.progress import Progress, showing
 
-MARGIN = 256  # tokens that an endpoint may put around the messages, before one has been counted
-BYTES = 2  # of a token of running text at least
 NO_CAP = Cap()
-AROUND = 16  # around each of them
 ANNOUNCED: set[tuple[str, str, str]] = set()  # account, endpoint and model, in this process
 UNREACHED = 3  # tries before an endpoint that never answered is given up
 
@@ -178,7 +175,7 @@ class Endpoint:
 
     def lengths(self, texts: Sequence[str]) -> list[int]:
         """Return how many tokens each text has at most, in any usual script."""
-        return [-(-len(text.encode("utf-8", "surrogatepass")) // BYTES) for text in texts]
+        return [likely_tokens(text) for text in texts]
 
     def close(self) -> None:
         """Let go of connections and of the book."""
@@ -357,20 +354,3 @@ class Endpoint:
             entry()
             self._open -= 1
             self._settled.notify_all()
-
-
-def most_tokens(body: dict[str, Any]) -> int:
-    """Return how many tokens the messages of a request can have at most.
-
-    No tokenizer makes more tokens of a text than it has bytes; some normalise it first (NFKC),
-    which can make it longer.
-    """
-    texts = [message["content"] for message in body["messages"]]
-    if "response_format" in body:
-        texts.append(str(body["response_format"]))
-    return sum(AROUND + _bytes(text) for text in texts)
-
-
-def _bytes(text: str) -> int:
-    normal = text if text.isascii() else unicodedata.normalize("NFKC", text)
-    return max(len(t.encode("utf-8", "surrogatepass")) for t in (text, normal))
