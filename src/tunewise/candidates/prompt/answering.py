@@ -47,7 +47,10 @@ def settled_questions(
     Raises:
         ModelError: the engine can't do what the user chose.
     """
+    chosen = wanted not in ("auto", AS_TRAINED)
     for answering in ways_of(setup, wanted):
+        if not chosen and not _may_bear(engine, answering):
+            continue  # such as an engine that never gives log-probabilities: nothing is asked
         questions = Questions(setup, templates, answering, most)
         reply = _first_reply(engine, questions, rows, progress)
         if not reply.text and not reply.ended and most < THINKING:
@@ -57,7 +60,7 @@ def settled_questions(
             reply = _first_reply(engine, questions, rows, progress)
         if _bears(engine, questions, reply):
             return questions
-        if wanted not in ("auto", AS_TRAINED):
+        if chosen:
             raise ModelError(
                 f"the endpoint gives no {NEEDS[answering]}, which 'answer: {wanted}' needs",
                 where=rows[0].source,
@@ -86,6 +89,12 @@ def _first_reply(
         if reply.text:
             break
     return reply
+
+
+def _may_bear(engine: Engine, answering: Answering) -> bool:
+    """Whether it isn't known already that the engine can't do what a way needs."""
+    needed = {"scored": engine.abilities.alternatives, "constrained": engine.abilities.schema}
+    return needed.get(answering, True)
 
 
 def _bears(engine: Engine, questions: Questions, reply: Reply) -> bool:
