@@ -205,9 +205,9 @@ def copy_rate(megabytes: int = 256, turns: int = 5) -> float:
 
     source = torch.ones(megabytes * 2**18)
     target = torch.empty_like(source)
-    best = float("inf")
+    best: float = float("inf")
     for _ in range(turns):
         began = time.perf_counter()
         target.copy_(source)
         best = min(best, time.perf_counter() - began)
-    return 2 * source.numel() * 4 / best
+    return 8 * source.numel() / float(best)

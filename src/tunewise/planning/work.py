@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,6 +30,9 @@ from tunewise.task.settings import (
     Task,
     TuningSettings,
 )
+
+if TYPE_CHECKING:
+    from tunewise.training.fast.packed import Row
 
 TOGETHER = 1024  # tokens that an engine reads in one pass
 WRITTEN_TOGETHER = 16  # answers that are written side by side
@@ -212,7 +215,8 @@ def _tuned(rows: Rows, settings: TuningSettings, kind: str) -> Load:
     def sample(bf16: bool) -> tuple[Any, Any, Any]:
         ordered = sorted(train_rows, key=lambda row: row.read)
         step = max(1, len(ordered) // 8)
-        some, filled = [], 0
+        some: list[Row] = []
+        filled = 0
         for row in ordered[step // 2 :: step]:
             if some and filled + row.read > TOGETHER:
                 break

@@ -38,4 +38,4 @@ def attention_flops(query: Any, longest: int, products: int) -> int:
         products: how many products of its size there are.
     """
     tokens, heads, size = query.shape
-    return products * tokens * longest * heads * size  # 2 for a product, half of it is causal
+    return int(products * tokens * longest * heads * size)  # 2 for a product, half of it is causal
