@@ -214,10 +214,11 @@ PUBLISHED = (
      {"r": 8, "lora_alpha": 16}, 2, 2048, True, 16.2 * GIB),
     ("torchtune README: Llama 3.1 8B, QLoRA, 4090, 2 x 2,048 packed, compiled", "llama-3.1-8b",
      {"r": 8, "lora_alpha": 16, "load_in_4bit": True}, 2, 2048, True, 7.4 * GIB),
-    ("litgpt: Llama 2 7B, LoRA of q and v, A100, 1 x 512 at most", "llama-2-7b",
-     {"r": 8, "target_modules": ["q_proj", "v_proj"]}, 1, 512, False, 21.3e9),
+    ("litgpt: Llama 2 7B, LoRA of q and v, A100, 1 x 1,304 (Alpaca)", "llama-2-7b",
+     {"r": 8, "target_modules": ["q_proj", "v_proj"]}, 1, 1304, False, 21.3e9),
     ("litgpt: the same with NF4", "llama-2-7b",
-     {"r": 8, "target_modules": ["q_proj", "v_proj"], "load_in_4bit": True}, 1, 512, False, 14.1e9),
+     {"r": 8, "target_modules": ["q_proj", "v_proj"], "load_in_4bit": True}, 1, 1304, False,
+     14.1e9),
 )  # fmt: skip
 
 

@@ -43,6 +43,16 @@ def test_kinds_sum_to_the_peak_and_gradients_are_told_from_activations() -> None
     assert trace.kinds["forward"] > 0
 
 
+def test_what_goes_within_the_operation_after_the_peak_still_belongs_to_it() -> None:
+    with Ledger() as ledger:
+        for _ in range(3):
+            a = torch.ones(100)
+            b = a + torch.ones(100)  # both let go before the next operation
+            del a, b
+    trace = ledger.trace()
+    assert sum(trace.kinds.values()) == trace.peak == 3 * 100 * FLOAT
+
+
 def test_products_are_counted_forward_backward_and_in_place() -> None:
     with Ledger() as ledger:
         a = torch.ones(5, 7, requires_grad=True)

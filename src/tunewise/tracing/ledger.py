@@ -27,7 +27,7 @@ _DEVICE = torch.ops.prim.device.default
 
 @dataclass(slots=True)
 class Life:
-    """One storage: its bytes, what it is for, and when it came and went; `went` is None so far."""
+    """One storage: its bytes, what it is for, and at which event it came and went, if it did."""
 
     size: int
     kind: str
@@ -86,6 +86,7 @@ class Ledger(TorchDispatchMode):
         self.lives: list[Life] = []
         self.flops: dict[str, int] = defaultdict(int)
         self.operations = 0
+        self._events = 0  # storages that came or went; finer than operations, which may do both
         self._phase = "other"
         self._live = _Live()
         self._known: dict[int, tuple[Any, Life]] = {}
@@ -121,7 +122,8 @@ class Ledger(TorchDispatchMode):
             if kind is not None:
                 known[1].kind = kind
             return
-        life = Life(storage.nbytes(), kind or self._phase, self.operations)
+        self._events += 1
+        life = Life(storage.nbytes(), kind or self._phase, self._events)
         self.lives.append(life)
         self._known[key] = (weakref.ref(storage, functools.partial(self._went, key)), life)
         self._live.now += life.size
@@ -152,19 +154,21 @@ class Ledger(TorchDispatchMode):
     def _hold(self, size: int) -> None:
         """Note what a kernel takes and gives back before it returns."""
         if size:
-            now = self.operations
-            self.lives.append(Life(size, "workspaces", now, now + 1))
+            self._events += 2
+            self.lives.append(Life(size, "workspaces", self._events - 1, self._events + 1))
             self._live.now += size
             self._reached()
             self._live.now -= size
+            self._events += 1
 
     def _reached(self) -> None:
         live = self._live
         if live.now > live.peak:
-            live.peak, live.peak_at, live.peak_in = live.now, self.operations, self._phase
+            live.peak, live.peak_at, live.peak_in = live.now, self._events, self._phase
         live.peaks[self._phase] = max(live.peaks[self._phase], live.now)
 
     def _went(self, key: int, _: Any) -> None:
         _, life = self._known.pop(key)
-        life.went = self.operations
+        self._events += 1
+        life.went = self._events
         self._live.now -= life.size
