@@ -41,7 +41,7 @@ from transformers import (
 
 from tunewise.candidates.encoder import longest_input, prepared_encoder
 from tunewise.engines.precision import computes_in_bf16
-from tunewise.evaluation.compare import paired_difference
+from tunewise.evaluation.differences import paired_difference
 from tunewise.files import write_json
 from tunewise.models.loading import load_encoder, load_tokenizer, quiet_transformers
 from tunewise.models.resolve import ModelFolder, resolve
