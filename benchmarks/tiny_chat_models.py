@@ -20,10 +20,11 @@ TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 CONFIGS: dict[str, Any] = {"llama": LlamaConfig, "gemma3": Gemma3TextConfig, "qwen3": Qwen3Config}
 OWN: dict[str, dict[str, Any]] = {
     "llama": {},
-    "gemma3": {
+    "gemma3": {  # every sixth layer sees all, which llama.cpp takes for granted
+        "num_hidden_layers": 6,
         "head_dim": 16,
         "sliding_window": 64,
-        "layer_types": ["sliding_attention", "full_attention"],
+        "layer_types": ["sliding_attention"] * 5 + ["full_attention"],
         "query_pre_attn_scalar": 16,
     },
     "qwen3": {"head_dim": 16},
@@ -48,7 +49,7 @@ def tiny_chat_folder(family: str, folder: Path) -> Path:
     }
     torch.manual_seed(0)
     with quiet_transformers():
-        model = AutoModelForCausalLM.from_config(CONFIGS[family](**shape, **OWN[family]))
+        model = AutoModelForCausalLM.from_config(CONFIGS[family](**(shape | OWN[family])))
         with torch.no_grad():
             for name, parameter in model.named_parameters():
                 if parameter.ndim > 1:
