@@ -214,10 +214,11 @@ def _metric(
 
 
 def _fallback(found: _Found) -> tuple[Cause, ...]:
-    """Return rounding as the cause where no other is known."""
+    """Return rounding, or the runtime, as the cause where no other is known."""
     if found.causes:
         return ()
     words = (
-        "prompts and weights are the trained ones, so the format or runtime computes too coarsely"
+        "prompts and weights are the trained ones, so the format is too coarse or the runtime"
+        " computes this architecture otherwise"
     )
     return (Cause("rounding", words),)
