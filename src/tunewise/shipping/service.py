@@ -82,7 +82,8 @@ def installed() -> Iterator[tuple[str, str]]:
     A build for one kind of machine ('2.13.0+cpu') is named by its public version, which an index
     has.
     """
-    waiting, seen = [("tunewise", EXTRAS)], set[tuple[str, str]]()
+    waiting: list[tuple[str, tuple[str, ...]]] = [("tunewise", EXTRAS)]
+    seen = set[tuple[str, str]]()
     given = set[str]()
     while waiting:
         name, extras = waiting.pop()
