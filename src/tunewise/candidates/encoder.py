@@ -204,7 +204,7 @@ class FittedEncoder:
         Returns:
             Vectors, float32 [texts, hidden], and tokens [texts].
         """
-        ids = tokenised(self.tokenizer, list(texts), self.max_length).ids
+        ids = tokenised(self.tokenizer, list(texts), self.max_length, self.end).ids
         lengths = [len(row) for row in ids]
         found = np.zeros((len(texts), self.model.head.in_features), dtype=np.float32)
         for rows in batches_by_length(lengths):

@@ -25,7 +25,7 @@ from tunewise.workspace.folder import RunFolder
 from tunewise.workspace.stages import trusted
 
 GRAPHS = {"onnx": "model.onnx", "onnx-int8": "model-int8.onnx"}
-TOKENS_TOGETHER = 2048  # of a batch, padding included
+TOKENS_TOGETHER = 128  # of a batch, padding included: on a CPU, more gain nothing but padding
 
 
 @dataclass(frozen=True, slots=True)
