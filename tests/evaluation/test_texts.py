@@ -120,3 +120,16 @@ def test_similarity_knows_meaning_where_no_word_is_shared() -> None:
     assert near > 0.4 > 0.2 > far
     assert row_scores("similarity", targets, targets, asked) == pytest.approx([1, 1], abs=1e-5)
     assert {*asked.metrics} == {*MEASURES, "similarity"}
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.sampled_from(["Running", "runs", "the", "cats,", "cat", "naïve", "--", "x1"])),
+    st.lists(st.sampled_from(["running", "ran", "the", "cats", "cat.", "naïve", "Ω", "x1"])),
+)
+def test_rouge_l_by_the_fast_path_is_rouge_scores(one: list[str], other: list[str]) -> None:
+    from rouge_score.rouge_scorer import RougeScorer
+
+    target, answer = " ".join(one), " ".join(other)
+    plain = RougeScorer(["rougeL"], use_stemmer=True).score(target, answer)["rougeL"].fmeasure
+    assert MEASURES["rouge_l"](target, answer) == pytest.approx(plain, abs=1e-12)
