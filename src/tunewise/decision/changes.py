@@ -97,5 +97,5 @@ def _limits(case: Case) -> Iterator[str]:
 def _rounded(volume: float) -> int:
     """Return a volume with two digits that mean something."""
     whole = max(1, round(volume))
-    step = 10 ** max(0, len(str(whole)) - 2)
+    step: int = 10 ** max(0, len(str(whole)) - 2)
     return round(whole / step) * step

@@ -62,7 +62,8 @@ class Pair:
     def ahead(self) -> Floats:
         """1 where the challenger alone is right, -1 where the incumbent alone is, `[rows]`."""
         ours, theirs = self.challenger == self.targets, self.incumbent == self.targets
-        return ours.astype(np.float64) - theirs
+        found: Floats = ours.astype(np.float64) - theirs
+        return found
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def summed(values: Floats, groups: Integers | None) -> Floats:
     """Return the sum of each group's values, [groups]; the values where rows stand alone."""
     if groups is None:
         return values
-    found: Floats = np.bincount(groups, weights=values)
+    found: Floats = np.bincount(groups, weights=values).astype(np.float64)
     return found
 
 

@@ -57,7 +57,8 @@ def _critical(discordant: Integers, alpha: float) -> Integers:
 def _at_most(count: Integers, of: Integers, share: float) -> Floats:
     """Return the binomial probability of at most so many; 0 where the count is negative."""
     found = bdtr(np.clip(count, 0, of).astype(np.float64), of, share)
-    return np.where(count < 0, 0.0, found)
+    kept: Floats = np.where(count < 0, 0.0, found)
+    return kept
 
 
 def _chances(count: Integers, of: int, share: float) -> Floats:

@@ -42,7 +42,7 @@ class Bundles:
         return found
 
 
-def bundled(cell: Integers, counts: Floats, groups: Integers) -> Bundles:
+def bundled(cell: Integers, counts: Counts, groups: Integers) -> Bundles:
     """Return the rows' groups as bundles; what `counts` has beyond the rows are ones of their own.
 
     Args:
@@ -171,7 +171,7 @@ def _acceleration(statistic: Statistic, counts: Counts, bundles: Bundles | None 
         size = max(1, _NUMBERS_AT_ONCE // len(counts))
         pieces = [bundles.cells[n : n + size] for n in range(0, len(bundles.cells), size)]
         without = np.concatenate([statistic(np.maximum(counts - p, 0.0)) for p in pieces])
-        weights = np.ones(len(without))
+        weights: Counts = np.ones(len(without))
     else:
         filled = np.flatnonzero(counts)
         without = np.concatenate(

@@ -28,6 +28,7 @@ from tunewise.evaluation.resampling import (
 )
 from tunewise.evaluation.texts import PLAIN, Asked, row_scores
 from tunewise.records import (
+    CheckFigures,
     ConfusedPair,
     Example,
     Family,
@@ -93,7 +94,8 @@ def scorecard(
         by_label, confused = label_figures(answers), confused_pairs(answers)
         sure = sureness(kept)
         believed = None if sure is None else calibration(answers.right, sure)
-        checks, grade = (), None
+        checks: tuple[CheckFigures, ...] = ()
+        grade = None
     else:
         ids, targets, kept = answered_rows(candidate, examples, predictions, labels)
         given, by_label, confused = len(kept), (), ()

@@ -49,7 +49,8 @@ def row_scores(
         asked: checks and encoder; 1 in the metric 'checks' is an answer that passes all of them.
     """
     if metric == "checks":
-        return passed(asked.checks, answers).all(axis=1).astype(np.float64)
+        whole: Floats = np.asarray(passed(asked.checks, answers).all(axis=1), dtype=np.float64)
+        return whole
     if metric == "similarity":
         assert asked.encoder is not None, "the task names an encoder where it asks for the metric"
         return similarities(asked.encoder, targets, answers)
