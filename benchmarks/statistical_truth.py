@@ -339,7 +339,8 @@ def _decided(rng: np.random.Generator, metric: str, candidates: int, rows: int) 
     test = {name: _card(name, names[name], rows, rng.random(), metric) for name in names}
     verdict = decided(
         validation=test, test=test, answers=answers, examples=examples, labels=labels,
-        settings=DecideSettings.model_validate({"metric": metric, "minimum_gain": 0.0}), looks=1, seed=0,
+        settings=DecideSettings.model_validate({"metric": metric, "minimum_gain": 0.0}),
+        looks=1, seed=0,
     )  # fmt: skip
     return verdict.decision
 
