@@ -52,6 +52,14 @@ def test_every_candidate_is_planned_and_the_total_is_their_sum(folder: Path) -> 
     assert plan.cheapest in {t.machine for t in plan.totals if t.usd and t.usd.high == min(paid)}
 
 
+def test_a_language_model_with_a_head_is_planned_like_an_encoder(folder: Path) -> None:
+    plan = plan_of(write_task(folder, "  - classifier: {model: ./writer, max_length: 40}\n"))
+    one = plan.estimates[0]
+    assert one.fits
+    assert one.seconds is not None
+    assert one.kinds["frozen weights"] > one.kinds["trained weights"] > 0
+
+
 def test_full_tuning_takes_more_memory_than_an_adapter(folder: Path) -> None:
     plan = plan_of(write_task(folder, ALL))
     peaks = {one.kind: one.peak or 0 for one in plan.estimates}

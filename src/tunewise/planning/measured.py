@@ -104,7 +104,7 @@ def encoder_rate(config: Any, arguments: Any, shape: tuple[int, int, int]) -> Ra
     import torch
     from transformers import AutoModel
 
-    from tunewise.models.loading import quiet_transformers
+    from tunewise.models.loading import quiet_peft, quiet_transformers
     from tunewise.training.encoder.classifier import EncoderClassifier
     from tunewise.training.encoder.traced import Batch, traced
 
@@ -123,8 +123,9 @@ def encoder_rate(config: Any, arguments: Any, shape: tuple[int, int, int]) -> Ra
             from peft import LoraConfig, TaskType, get_peft_model
 
             lora = LoraConfig(task_type=TaskType.FEATURE_EXTRACTION, **arguments.lora)
-            encoder = get_peft_model(encoder, lora)
-        model = EncoderClassifier(encoder, labels, config.hidden_size).train()
+            with quiet_peft():
+                encoder = get_peft_model(encoder, lora)
+        model = EncoderClassifier(encoder, labels, config.hidden_size, arguments.pooling).train()
         optimizer = torch.optim.AdamW(
             [p for p in model.parameters() if p.requires_grad], lr=1e-9, fused=True
         )

@@ -21,6 +21,7 @@ from tunewise.records import Dataset, Example, Splits
 from tunewise.rendering.wording import Wording, wording
 from tunewise.task.settings import (
     ApiSettings,
+    ClassifierSettings,
     EncoderSettings,
     Entry,
     FullSettings,
@@ -111,7 +112,7 @@ def load(rows: Rows, entry: Entry) -> Load:
     if isinstance(settings, TuningSettings):
         return _tuned(rows, settings, entry.kind)
     if isinstance(settings, EncoderSettings):
-        return _encoder(rows, settings)
+        return _encoder(rows, settings, entry.kind)
     if isinstance(settings, ApiSettings) or getattr(settings, "asks_elsewhere", False):
         return Load(None, None, notes=(ELSEWHERE,), settings=settings)
     if isinstance(settings, PromptSettings):
@@ -297,13 +298,13 @@ def _answering(
     )
 
 
-def _encoder(rows: Rows, settings: EncoderSettings) -> Load:
+def _encoder(rows: Rows, settings: EncoderSettings, kind: str) -> Load:
     from tunewise.training.encoder.arguments import effective
     from tunewise.training.encoder.traced import Batch, traced
 
-    model = _model(settings.model, rows, "encoder", writes=False)
+    model = _model(settings.model, rows, kind, writes=isinstance(settings, ClassifierSettings))
     given = "max_length" in settings.model_fields_set
-    where = f"encoder: {settings.model}"
+    where = f"{kind}: {settings.model}"
     most = _checked_length(settings.max_length, model, where, given=given)
     counted, note = text_lengths(rows.side("train"), model)
     train = np.minimum(counted, most)

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tunewise.models.loading import quiet_peft
 from tunewise.tracing.fakes import faked, fakes, on_meta
 from tunewise.tracing.ledger import Ledger, Trace
 from tunewise.tracing.optimizer import after_a_step
@@ -76,12 +77,13 @@ def _made(config: Any, arguments: Arguments, batch: Batch) -> EncoderClassifier:
         from peft import LoraConfig, TaskType, get_peft_model
 
         lora: Any = LoraConfig(task_type=TaskType.FEATURE_EXTRACTION, **arguments.lora)
-        encoder = get_peft_model(encoder, lora)
+        with quiet_peft():
+            encoder = get_peft_model(encoder, lora)
     elif batch.occurring is not None:
         whole = encoder.get_input_embeddings()
         kept = min(batch.occurring, whole.num_embeddings)
         encoder.set_input_embeddings(nn.Embedding(kept, whole.embedding_dim, padding_idx=0))
-    return EncoderClassifier(encoder, batch.labels, config.hidden_size)
+    return EncoderClassifier(encoder, batch.labels, config.hidden_size, arguments.pooling)
 
 
 def _inputs(batch: Batch) -> dict[str, Tensor]:
