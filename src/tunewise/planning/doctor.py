@@ -196,7 +196,7 @@ def _cuda_rate(size: int = 8192, turns: int = 20) -> float:
     for _ in range(turns):
         a @ a
     torch.cuda.synchronize()
-    return 2 * size**3 * turns / (time.perf_counter() - began)
+    return float(2 * size**3 * turns) / (time.perf_counter() - began)
 
 
 def copy_rate(megabytes: int = 256, turns: int = 5) -> float:
@@ -210,4 +210,5 @@ def copy_rate(megabytes: int = 256, turns: int = 5) -> float:
         began = time.perf_counter()
         target.copy_(source)
         best = min(best, time.perf_counter() - began)
-    return 8 * source.numel() / float(best)
+    moved: int = 2 * source.numel() * source.element_size()
+    return moved / best
