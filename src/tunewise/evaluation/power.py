@@ -51,7 +51,8 @@ def _critical(discordant: Integers, alpha: float) -> Integers:
     """Return the largest smaller count at which the sign test still rejects; -1 for none."""
     near: Integers = np.floor(bdtrik(alpha / 2, np.maximum(discordant, 1), 0.5)).astype(np.int64)
     near = np.where(_at_most(near + 1, discordant, 0.5) <= alpha / 2, near + 1, near)
-    return np.where(_at_most(near, discordant, 0.5) <= alpha / 2, near, near - 1)
+    found: Integers = np.where(_at_most(near, discordant, 0.5) <= alpha / 2, near, near - 1)
+    return found
 
 
 def _at_most(count: Integers, of: Integers, share: float) -> Floats:
