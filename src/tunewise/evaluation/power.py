@@ -65,7 +65,8 @@ def _at_most(count: Integers, of: Integers, share: float) -> Floats:
 def _chances(count: Integers, of: int, share: float) -> Floats:
     """Return the binomial probability of each count."""
     if share >= 1:
-        return (count == of).astype(np.float64)
+        sure: Floats = np.asarray(count == of, dtype=np.float64)
+        return sure
     ways = gammaln(of + 1) - gammaln(count + 1) - gammaln(of - count + 1)
     found: Floats = np.exp(ways + xlogy(count, share) + xlog1py(of - count, -share))
     return found
