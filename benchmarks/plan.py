@@ -112,7 +112,7 @@ def language(how: str, anew: bool, rows: int, tokens: int) -> Compared:
     from tunewise.training.language.trainer import LanguageTrainer
 
     path = resolve("smollm2-135m-instruct", Silent()).path
-    common = {"num_train_epochs": 2, "train_batch_size": 2 * rows}
+    common: dict[str, Any] = {"num_train_epochs": 2, "train_batch_size": 2 * rows}
     settings: Any = (
         FullSettings(**common)
         if how == "full"
@@ -231,7 +231,7 @@ def published() -> list[dict[str, Any]]:
     for words, name, lora, rows, tokens, anew, theirs in PUBLISHED:
         config = described(name).config
         arguments = effective(
-            LoraCandidateSettings(num_train_epochs=1, **lora),  # type: ignore[arg-type]
+            LoraCandidateSettings(num_train_epochs=1, **lora),
             rows=1000, parameters=8_000_000_000, max_length=tokens, bf16=True, seed=0,
         )  # fmt: skip
         layers = config.num_hidden_layers if anew else 0

@@ -61,7 +61,7 @@ def test_ctrl_c_says_how_to_carry_on(
 ) -> None:
     from tunewise import pipeline
 
-    def interrupted(*_: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(pipeline, "run", interrupted)
@@ -72,7 +72,7 @@ def test_ctrl_c_says_how_to_carry_on(
 def test_a_bug_shows_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     from tunewise import pipeline
 
-    def buggy(*_: object) -> None:
+    def buggy(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setattr(pipeline, "run", buggy)

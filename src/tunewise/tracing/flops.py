@@ -1,7 +1,7 @@
 """Floating-point operations of one dispatched operation: matrix products and fused attention.
 
-The counts of PyTorch's own counter, and what it leaves out: products in place, and attention of
-rows of unlike lengths. Everything else is bound by memory, not by arithmetic, and counts as nil.
+The counts of PyTorch's own counter, and what it leaves out: products in place, products with weights
+in four bits, and attention of rows of unlike lengths. Everything else is bound by memory, not by arithmetic, and counts as nil.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ def flops_of(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], found: An
         return attention_flops(args[0], args[5], FORWARD)
     if name == "torch_attn._varlen_attn_backward":
         return attention_flops(args[1], args[8], BACKWARD)
+    if name == "bitsandbytes.gemm_4bit":  # [..., in] by weights in NF4: [..., out]
+        return int(2 * found.numel() * args[0].shape[-1])
     count = flop_registry.get(packet)
     return int(count(*args, **kwargs, out_val=found)) if count else 0
 
