@@ -1,7 +1,8 @@
 """Floating-point operations of one dispatched operation: matrix products and fused attention.
 
-The counts of PyTorch's own counter, and what it leaves out: products in place, products with weights
-in four bits, and attention of rows of unlike lengths. Everything else is bound by memory, not by arithmetic, and counts as nil.
+The counts of PyTorch's own counter, and what it leaves out: products in place, products with
+weights in four bits, and attention of rows of unlike lengths. Everything else is bound by memory,
+not by arithmetic, and counts as nil.
 """
 
 from __future__ import annotations
