@@ -17,12 +17,14 @@ from tunewise.errors import ModelError
 from tunewise.models.configs import Described, described
 from tunewise.progress import Silent
 from tunewise.records import Example, Message
+from tunewise.rendering.chat import common_beginning
 from tunewise.rendering.rows import Rendered
 from tunewise.rendering.wording import Wording
 from tunewise.task.settings import DEFAULT_ENCODER, DEFAULT_LANGUAGE_MODEL
 from tunewise.training.fast.packed import Row
 
 CHARACTERS = 4.0  # of a token of English, where no tokenizer is at hand
+ENOUGH = 50  # prompts whose common beginning is that of all
 FRAME = 12  # tokens that a chat template writes around a row, where none is at hand
 
 
@@ -33,11 +35,13 @@ class Lengths:
     Attributes:
         prompts, answers: of each example.
         note: whose tokens they are, if not the model's own.
+        shared: tokens that all prompts begin with; where labels are scored, they are read once.
     """
 
     prompts: np.ndarray
     answers: np.ndarray
     note: str | None
+    shared: int = 0
 
     def rows(self, longest: int) -> list[Row]:
         """Return rows to train on of these lengths, cut at `longest`; what they say is made up."""
@@ -64,7 +68,8 @@ def chat_lengths(examples: Sequence[Example], model: Described, wording: Wording
         return _by_characters(examples, wording)
     prompts = np.array([row.prompt_tokens for row in rendered], dtype=np.int64)
     answers = np.array([max(1, row.needed - row.prompt_tokens) for row in rendered], dtype=np.int64)
-    return Lengths(prompts, answers, note)
+    some = [row.ids[: row.prompt_tokens].tolist() for row in rendered[:ENOUGH]]
+    return Lengths(prompts, answers, note, len(common_beginning(some)) if some[1:] else 0)
 
 
 def text_lengths(examples: Sequence[Example], model: Described) -> tuple[np.ndarray, str | None]:
@@ -80,14 +85,14 @@ def text_lengths(examples: Sequence[Example], model: Described) -> tuple[np.ndar
 
 
 def label_tokens(labels: Sequence[str], model: Described) -> int:
-    """Return the tokens of all labels together."""
+    """Return the tokens that scoring all labels reads, those that several begin with once."""
     from tunewise.models.loading import load_tokenizer
 
     folder, _ = _folder(model, DEFAULT_LANGUAGE_MODEL)
     if folder is None:
         return round(sum(len(label) for label in labels) / CHARACTERS) + 2 * len(labels)
     ids = load_tokenizer(folder)(list(labels), add_special_tokens=False)["input_ids"]
-    return sum(len(one) + 1 for one in ids)
+    return len({tuple(one[:end]) for one in ids for end in range(1, len(one) + 1)})
 
 
 _GUESSED = f"lengths are guessed at {CHARACTERS:g} characters a token: no tokenizer is here yet"
@@ -112,7 +117,8 @@ def _by_characters(examples: Sequence[Example], wording: Wording) -> Lengths:
     asked = np.array([round(said(wording.prompt(e))) for e in examples], dtype=np.int64)
     told = [wording.answers.get(e.target, e.target) for e in examples]
     answers = np.array([max(1, round(len(t) / CHARACTERS)) + 1 for t in told], dtype=np.int64)
-    return Lengths(asked, answers, _GUESSED)
+    system = len(wording.system) / CHARACTERS + FRAME if wording.system else 0
+    return Lengths(asked, answers, _GUESSED, round(system))
 
 
 def _rendered(folder: Path, examples: Sequence[Example], wording: Wording) -> list[Rendered]:

@@ -286,7 +286,8 @@ def _answering(
     answers = np.concatenate([chosen.answers, judged.answers]).astype(float)
     timed = min(TIMED, len(judged.prompts))
     if labels:
-        tokens = float((prompts + labels).sum())
+        shared = max(chosen.shared, judged.shared)
+        tokens = float((prompts - shared + labels).sum()) + shared
         passes = tokens / TOGETHER + timed
         return (Part("answer", forward * tokens, passes, operations, weights),)
     written, read = float(answers.sum()), float(prompts.sum())
@@ -369,7 +370,8 @@ def _prompt(rows: Rows, settings: PromptSettings) -> Load:
         _some(rows.side("validation"), settings.validation_rows), model, rows.wording
     )
     judged = chat_lengths(_some(rows.side("test"), settings.test_rows), model, rows.wording)
-    shot = float(np.mean(judged.prompts + judged.answers)) if len(judged.prompts) else 0.0
+    own = judged.prompts - judged.shared + judged.answers
+    shot = float(np.mean(own)) if len(own) else 0.0
     labels = 0 if rows.task.kind == "generation" else label_tokens(rows.dataset.labels, model)
     weights = parameters_of(model) * BF16
     text = model.config.get_text_config()
@@ -445,7 +447,7 @@ def _some(examples: list[Example], most: int | None) -> list[Example]:
 
 
 def _none(lengths: Lengths) -> Lengths:
-    return Lengths(lengths.prompts[:0], lengths.answers[:0], lengths.note)
+    return replace(lengths, prompts=lengths.prompts[:0], answers=lengths.answers[:0])
 
 
 def is_quantised(settings: Any) -> bool:
