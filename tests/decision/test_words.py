@@ -10,6 +10,7 @@ from tunewise.decision.words import (
     asked,
     chance,
     counted,
+    dollars,
     percent,
     percent_range,
     points,
@@ -106,3 +107,17 @@ def test_an_end_is_never_rounded_to_the_gain_that_it_falls_short_of(
     high: float, rows: int, text: str
 ) -> None:
     assert points_range(Interval(-0.017, -0.054, high, "m"), rows, apart=0.02) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "$0.00"),
+        (1.5e-05, "under $0.0001"),
+        (0.0031, "$0.0031"),
+        (0.42, "$0.42"),
+        (1234, "$1,234"),
+    ],
+)
+def test_money_is_never_written_in_powers(value: float, text: str) -> None:
+    assert dollars(value) == text

@@ -95,9 +95,11 @@ def time(milliseconds: float) -> str:
 
 
 def dollars(value: float) -> str:
-    """Return US dollars: '$0.42', '$1,234', '$0.0031'."""
+    """Return US dollars: '$0.42', '$1,234', '$0.0031', 'under $0.0001'."""
     if value >= 100:
         return f"${value:,.0f}"
+    if 0 < value < 0.0001:
+        return "under $0.0001"
     return f"${value:,.2f}" if value >= 0.1 or value == 0 else f"${value:.2g}"
 
 

@@ -123,9 +123,11 @@ def fit_time(seconds: float | None) -> str:
 
 
 def dollars(value: float | None) -> str:
-    """Return US dollars: '$0.42', '$1,234'."""
+    """Return US dollars: '$0.42', '$1,234', '<$0.0001'."""
     if value is None:
         return UNKNOWN
+    if 0 < value < 0.0001:
+        return "<$0.0001"
     if value >= 100:
         return f"${value:,.0f}"
     return f"${value:.2f}" if value >= 0.005 or value == 0 else f"${value:.2g}"
