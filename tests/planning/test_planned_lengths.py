@@ -3,8 +3,6 @@ would read it, and labels whose common beginnings are counted again and again.""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from tiny_language_models import tiny_folder
 
