@@ -8,24 +8,25 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tunewise.errors import BadInput, RunFolderError, did_you_mean
+from tunewise.errors import BadInput
 from tunewise.files import read_record
 from tunewise.progress import Progress, Silent, progress_for
 from tunewise.records import Example, Prediction, Scorecard, Verdict
 from tunewise.task.load import load_task
-from tunewise.task.settings import Entry, Task, named
-from tunewise.workspace.folder import RunFolder, opened, task_folder_of
+from tunewise.task.settings import named
+from tunewise.workspace.folder import opened, task_folder_of
 from tunewise.workspace.stages import trusted
 
 if TYPE_CHECKING:
     import pandas
 
     from tunewise.candidates import Fitted
+    from tunewise.candidates.finished import Chosen
 
 
 class Run:
@@ -148,12 +149,18 @@ def load(folder: Path | str, candidate: str | None = None) -> Predictor:
     Raises:
         RunFolderError: no run, no winner, no such candidate, or files changed since the run.
     """
+    from tunewise.candidates.finished import chosen
+
+    return predictor(chosen(opened(Path(folder)), candidate))
+
+
+def predictor(one: Chosen) -> Predictor:
+    """Return what answers with a candidate that was chosen."""
     from tunewise.candidates import Setup
     from tunewise.candidates import candidate as made
     from tunewise.data.store import load_labels
     from tunewise.trial import outward_of
 
-    one = chosen(folder, candidate)
     setup = Setup(
         labels=load_labels(one.files),
         seed=one.task.seed,
@@ -169,45 +176,3 @@ def load(folder: Path | str, candidate: str | None = None) -> Predictor:
         one.files.candidate(one.name).path
     )
     return Predictor(one.name, setup.labels, fitted)
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """A candidate of a run, whose files are as its fit left them."""
-
-    files: RunFolder
-    task: Task
-    name: str
-    entry: Entry
-
-
-def chosen(folder: Path | str, candidate: str | None = None) -> Chosen:
-    """Return a run's winner, or the candidate named, without loading it.
-
-    Raises:
-        RunFolderError: no run, no winner, no such candidate, or files changed since the run.
-    """
-    files = opened(Path(folder))
-    task = load_task(files.task)
-    entries = named(task.candidates)
-    name = candidate or _winner(files)
-    if name not in entries:
-        raise RunFolderError(
-            f"there is no candidate '{name}'",
-            where=str(files.path),
-            mend=did_you_mean(name, entries),
-        )
-    trusted(files, f"{name}.fit")
-    return Chosen(files, task, name, entries[name])
-
-
-def _winner(files: RunFolder) -> str:
-    trusted(files, "verdict")
-    verdict = read_record(files.verdict, Verdict)
-    if verdict.winner is None:
-        raise RunFolderError(
-            "the run has no winner",
-            where=str(files.path),
-            mend="Name a candidate with --candidate, or read why in report.html.",
-        )
-    return verdict.winner

@@ -13,12 +13,14 @@ import torch
 from serving_runs import PROBE, served
 
 import tunewise
+from tunewise.candidates.finished import chosen
 from tunewise.errors import BadInput, ProofFailed, RunFolderError
 from tunewise.files import file_sha256, write_json
 from tunewise.progress import Silent
 from tunewise.serving.engine import RunEngine
-from tunewise.serving.exported import Manifest, proved_graph
+from tunewise.serving.exported import proved_graph
 from tunewise.serving.load import loaded
+from tunewise.shipping.manifest import Base, Manifest
 from tunewise.workspace.folder import opened
 from tunewise.workspace.stages import trusted
 
@@ -62,32 +64,43 @@ def written(run: Path, **changes: object) -> None:
     place = run / "shipped" / "onnx"
     files = {p.name: file_sha256(p) for p in place.iterdir() if p.name != "manifest.json"}
     fit = trusted(opened(run), f"{PROBE}.fit").fingerprint
-    manifest = Manifest(PROBE, fit, {"model.onnx": "passed"}, files)
+    manifest = Manifest(
+        format="onnx",
+        task="tickets",
+        candidate=PROBE,
+        kind="probe",
+        fit=fit,
+        base=Base("minilm-l6", "package", None, "0" * 64),
+        proof="passed",
+        models={"model.onnx": "passed"},
+        files=files,
+        versions={},
+    )
     write_json(place / "manifest.json", replace(manifest, **changes))
 
 
 def test_what_is_not_proved_is_not_served(run: Path) -> None:
-    files = opened(run)
-    assert proved_graph(files, PROBE, "onnx").name == "model.onnx"
+    one = chosen(opened(run), PROBE)
+    assert proved_graph(one, "onnx").name == "model.onnx"
     with pytest.raises(ProofFailed, match="not there"):
-        proved_graph(files, PROBE, "onnx-int8")
+        proved_graph(one, "onnx-int8")
     for state in ("unproven", "failed"):
         written(run, models={"model.onnx": state})
         with pytest.raises(ProofFailed, match=f"its proof: {state}"):
-            proved_graph(files, PROBE, "onnx")
+            proved_graph(one, "onnx")
     written(run, candidate="majority")
     with pytest.raises(RunFolderError, match="the export is of 'majority'"):
-        proved_graph(files, PROBE, "onnx")
+        proved_graph(one, "onnx")
     written(run, fit="0" * 64)
     with pytest.raises(RunFolderError, match="an older fit"):
-        proved_graph(files, PROBE, "onnx")
+        proved_graph(one, "onnx")
     written(run)
     (run / "shipped" / "onnx" / "model.onnx").write_bytes(b"changed")
     with pytest.raises(RunFolderError, match="changed since it was exported"):
-        proved_graph(files, PROBE, "onnx")
+        proved_graph(one, "onnx")
     shutil.rmtree(run / "shipped")
     with pytest.raises(RunFolderError, match="tunewise export"):
-        proved_graph(files, PROBE, "onnx")
+        proved_graph(one, "onnx")
 
 
 def test_a_runtime_that_does_not_fit_is_refused(labels_folder: Path) -> None:

@@ -9,76 +9,47 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tunewise.candidates.finished import Chosen
 from tunewise.engines.embeddings import length_batches
 from tunewise.errors import BadInput, ModelError, ProofFailed, RunFolderError, one_line
-from tunewise.files import file_sha256, read_record
 from tunewise.models.loading import load_tokenizer
 from tunewise.progress import Progress
 from tunewise.records import Example, Prediction
-from tunewise.workspace.folder import RunFolder
-from tunewise.workspace.stages import trusted
+from tunewise.shipping.manifest import read_manifest
 
 GRAPHS = {"onnx": "model.onnx", "onnx-int8": "model-int8.onnx"}
 TOKENS_TOGETHER = 128  # of a batch, padding included: on a CPU, more gain nothing but padding
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """What is read of an export's manifest.json.
-
-    Attributes:
-        candidate: that was exported.
-        fit: fingerprint of the stage that fitted it.
-        models: the model files, each with the state of its proof.
-        files: SHA-256 of every file, by path.
-    """
-
-    candidate: str
-    fit: str
-    models: dict[str, str]
-    files: dict[str, str]
-
-
-def proved_graph(folder: RunFolder, candidate: str, runtime: str) -> Path:
+def proved_graph(one: Chosen, runtime: str) -> Path:
     """Return the graph of a candidate that was proved to answer as it does.
 
     Args:
-        folder: of the run.
-        candidate: that is served.
+        one: the candidate that is served.
         runtime: of GRAPHS.
 
     Raises:
         RunFolderError: there is none, of another candidate or fit, or changed since.
         ProofFailed: its proof failed, or wasn't made.
     """
-    place = folder.path / "shipped" / "onnx"
-    again = f"Export it: tunewise export {folder.path} --to onnx"
-    if not (place / "manifest.json").is_file():
-        raise RunFolderError("there is no export to ONNX here", where=str(place), mend=again)
-    manifest = read_record(place / "manifest.json", Manifest)
-    if manifest.candidate != candidate:
+    place = one.files.path / "shipped" / "onnx"
+    again = f"Export it: tunewise export {one.files.path} --to onnx"
+    manifest = read_manifest(place)
+    if manifest.candidate != one.name:
         raise RunFolderError(
-            f"the export is of '{manifest.candidate}', not of '{candidate}'",
+            f"the export is of '{manifest.candidate}', not of '{one.name}'",
             where=str(place),
             mend=again,
         )
-    if manifest.fit != trusted(folder, f"{candidate}.fit").fingerprint:
+    if manifest.fit != one.fit:
         raise RunFolderError(
             "the export is of an older fit of the candidate", where=str(place), mend=again
         )
-    for name, sha256 in manifest.files.items():
-        if not (place / name).is_file() or file_sha256(place / name) != sha256:
-            raise RunFolderError(
-                "the file is missing or was changed since it was exported",
-                where=str(place / name),
-                mend=again,
-            )
     graph = GRAPHS[runtime]
     if graph not in manifest.files or manifest.models.get(graph) != "passed":
         state = manifest.models.get(graph, "not there")

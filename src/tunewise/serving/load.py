@@ -14,6 +14,7 @@ from typing import Any
 
 from tunewise import api
 from tunewise.candidates import Fitted
+from tunewise.candidates.finished import Chosen, chosen
 from tunewise.candidates.writing import Writes
 from tunewise.data.store import load_format, load_labels
 from tunewise.errors import BadInput, ModelError, RunFolderError, did_you_mean
@@ -23,6 +24,7 @@ from tunewise.serving.asking import example_of
 from tunewise.serving.engine import Card, Engine, RunEngine
 from tunewise.serving.exported import GRAPHS, Graph, proved_graph
 from tunewise.serving.writing import WritingEngine
+from tunewise.workspace.folder import opened
 
 TRAINED = "transformers"
 RUNTIMES = (TRAINED, *GRAPHS)
@@ -70,31 +72,31 @@ def loaded(
             where="--runtime",
             mend=did_you_mean(runtime, RUNTIMES),
         )
-    chosen = api.chosen(run, candidate)
-    labels = load_labels(chosen.files)
+    one = chosen(opened(run), candidate)
+    labels = load_labels(one.files)
     card = Card(
-        candidate=chosen.name,
-        kind=chosen.entry.kind,
-        task=chosen.task.task,
-        task_kind=chosen.task.kind,
-        labels=labels if chosen.task.kind == "classification" else (),
-        format=load_format(chosen.files),
+        candidate=one.name,
+        kind=one.entry.kind,
+        task=one.task.task,
+        task_kind=one.task.kind,
+        labels=labels if one.task.kind == "classification" else (),
+        format=load_format(one.files),
         runtime=runtime,
         streams=False,
         embedding=None,
-        made=int(chosen.files.candidate(chosen.name).settings.stat().st_mtime),
+        made=int(one.files.candidate(one.name).settings.stat().st_mtime),
     )
     threads = threads or spare_threads()
     if runtime != TRAINED:
-        return _warm(card, _graph(chosen, labels, runtime, threads))
+        return _warm(card, _graph(one, labels, runtime, threads))
     import torch
 
     torch.set_num_threads(threads)
-    fitted = api.load(run, chosen.name).fitted
+    fitted = api.predictor(one).fitted
     if getattr(fitted, "timed", True) is False:
         raise RunFolderError(
-            f"'{chosen.name}' looks its answers up and has none for new texts",
-            where=str(chosen.files.path),
+            f"'{one.name}' looks its answers up and has none for new texts",
+            where=str(one.files.path),
             mend="Name another with --candidate.",
         )
     if announce := getattr(fitted, "announce", None):
@@ -110,16 +112,16 @@ def loaded(
     return _warm(card, fitted)
 
 
-def _graph(chosen: api.Chosen, labels: tuple[str, ...], runtime: str, threads: int) -> Graph:
+def _graph(one: Chosen, labels: tuple[str, ...], runtime: str, threads: int) -> Graph:
     """Return the exported graph of a candidate."""
-    if chosen.entry.kind not in GRAPHED:
+    if one.entry.kind not in GRAPHED:
         raise BadInput(
-            f"'{chosen.name}' is no encoder or probe, and has no graph",
+            f"'{one.name}' is no encoder or probe, and has no graph",
             where=f"--runtime {runtime}",
             mend=f"Serve it with --runtime {TRAINED}.",
         )
-    file = proved_graph(chosen.files, chosen.name, runtime)
-    about = read_json(chosen.files.candidate(chosen.name).settings)
+    file = proved_graph(one, runtime)
+    about = read_json(one.files.candidate(one.name).settings)
     return Graph(file, labels, int(about.get("training", about)["max_length"]), threads)
 
 

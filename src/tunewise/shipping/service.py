@@ -21,13 +21,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tunewise.cache import cache_folder
-from tunewise.errors import RunFolderError, did_you_mean
+from tunewise.candidates.finished import chosen
 from tunewise.files import folder_written_whole
-from tunewise.shipping.subject import winner
-from tunewise.task.load import load_task
-from tunewise.task.settings import named
 from tunewise.workspace.folder import held, opened
-from tunewise.workspace.stages import trusted
 
 EXTRAS = ("serve", "onnx", "gguf")  # of tunewise, where they are installed
 
@@ -43,25 +39,16 @@ def write_service(run: Path, candidate: str | None = None) -> Path:
         RunFolderError: no winner, no such candidate, or files that changed since the run.
     """
     files = opened(run)
-    task = load_task(files.task)
-    name = candidate or winner(files)
-    entries = named(task.candidates)
-    if name not in entries:
-        raise RunFolderError(
-            f"there is no candidate '{name}'",
-            where=str(files.path),
-            mend=did_you_mean(name, entries),
-        )
-    trusted(files, f"{name}.fit")
-    slug = re.sub(r"[^a-z0-9]+", "-", task.task.lower()).strip("-") or "tunewise"
+    found = chosen(files, candidate)
+    slug = re.sub(r"[^a-z0-9]+", "-", found.task.task.lower()).strip("-") or "tunewise"
     unit = f"tunewise-{slug}.service"
     words = {
-        "task": task.task,
+        "task": found.task.task,
         "image": f"tunewise-{slug}",
         "python": f"{sys.version_info.major}.{sys.version_info.minor}",
-        "named": f", {name!r}" if candidate else "",
-        "flags": f', "--candidate", "{name}"' if candidate else "",
-        "options": f" --candidate {shlex.quote(name)}" if candidate else "",
+        "named": f", {found.name!r}" if candidate else "",
+        "flags": f', "--candidate", "{found.name}"' if candidate else "",
+        "options": f" --candidate {shlex.quote(found.name)}" if candidate else "",
         "unit": unit,
         "program": _escaped(shutil.which("tunewise") or f"{sys.prefix}/bin/tunewise"),
         "run": _escaped(str(files.path.absolute())),

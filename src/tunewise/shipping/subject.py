@@ -11,18 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from tunewise.candidates import Setup, candidate
+from tunewise.candidates.finished import chosen
 from tunewise.data.store import load_dataset
-from tunewise.errors import BadInput, RunFolderError, did_you_mean
+from tunewise.errors import BadInput
 from tunewise.evaluation.texts import PLAIN, Asked
 from tunewise.files import read_json, read_record
 from tunewise.models.resolve import resolve
 from tunewise.progress import Silent
-from tunewise.records import Example, Split, Splits, Verdict
+from tunewise.records import Example, Split, Splits
 from tunewise.shipping.manifest import Base
-from tunewise.task.load import load_task
-from tunewise.task.settings import named
 from tunewise.workspace.folder import RunFolder, task_folder_of
-from tunewise.workspace.stages import trusted
 
 TUNED = ("lora", "full", "encoder", "classifier", "probe")
 
@@ -78,24 +76,15 @@ def subject(files: RunFolder, name: str | None, rows: int) -> Subject:
         RunFolderError: no winner, no such candidate, or files that changed since the run.
         BadInput: a candidate that has nothing to export.
     """
-    task = load_task(files.task)
-    entries = named(task.candidates)
-    chosen = name or winner(files)
-    if chosen not in entries:
-        raise RunFolderError(
-            f"there is no candidate '{chosen}'",
-            where=str(files.path),
-            mend=did_you_mean(chosen, entries),
-        )
-    entry = entries[chosen]
+    found = chosen(files, name)
+    task, entry = found.task, found.entry
     if entry.kind not in TUNED:
         raise BadInput(
-            f"the candidate '{chosen}' has no weights of its own ({entry.kind}), so there is"
+            f"the candidate '{found.name}' has no weights of its own ({entry.kind}), so there is"
             " nothing to export",
             where=str(files.path),
             mend="Name a tuned one with --candidate, or use it as it is: tunewise predict.",
         )
-    record = trusted(files, f"{chosen}.fit")
     dataset = load_dataset(files)
     some, side = _rows(dataset.examples, read_record(files.splits, Splits), rows)
     setup = Setup(
@@ -110,10 +99,10 @@ def subject(files: RunFolder, name: str | None, rows: int) -> Subject:
     if (similar := task.encoder_of_similarity) is not None:
         encoder = str(resolve(similar, Silent(), task_folder=setup.task_folder).path)
     asked = Asked(tuple(task.checks), encoder)
-    folder = files.candidate(chosen).path
+    folder = files.candidate(found.name).path
     about = read_json(folder / "settings.json")
     return Subject(
-        name=chosen,
+        name=found.name,
         kind=entry.kind,
         task=task.task,
         settings=entry.settings,
@@ -121,29 +110,12 @@ def subject(files: RunFolder, name: str | None, rows: int) -> Subject:
         folder=folder,
         about=about,
         base=_base(about["model"]),
-        fit=record.fingerprint,
+        fit=found.fit,
         rows=some,
         side=side,
         metric=task.decide.metric,
         asked=asked,
     )
-
-
-def winner(files: RunFolder) -> str:
-    """Return the name of the candidate that the verdict chose.
-
-    Raises:
-        RunFolderError: the run has no verdict or no winner.
-    """
-    trusted(files, "verdict")
-    found = read_record(files.verdict, Verdict).winner
-    if found is None:
-        raise RunFolderError(
-            "the run has no winner",
-            where=str(files.path),
-            mend="Name a candidate with --candidate, or read why in report.html.",
-        )
-    return found
 
 
 def _base(model: dict[str, Any]) -> Base:
