@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tunewise.data.readers import Fault, read_table
-from tunewise.data.writers import Change, write_changed
+from tunewise.data.writers import Change, refuse_unwritable, write_changed
 from tunewise.errors import DataError
 
 Write = Callable[..., Path]
@@ -26,7 +26,7 @@ def changed(path: Path, changes: dict[int, Change]) -> bytes:
     """Return the bytes of the new file; the old one must be as it was."""
     before = path.read_bytes()
     new = path.with_name(f"new{path.suffix}")
-    write_changed(path, changes, new)
+    write_changed(read_table(path), changes, new)
     assert path.read_bytes() == before
     return new.read_bytes()
 
@@ -98,7 +98,7 @@ def test_any_csv_reads_back_as_it_was_but_for_the_changes(
     texts = data.draw(st.dictionaries(numbers, CELL, max_size=3))
     changes = {n: Change(values={"second": text}) for n, text in texts.items()}
     changes |= {n: Change(delete=True) for n in gone}
-    write_changed(folder / "rows.csv", changes, folder / "new.csv")
+    write_changed(read_table(folder / "rows.csv"), changes, folder / "new.csv")
     expected = [
         (a, texts.get(n, b), c) for n, (a, b, c) in enumerate(rows, start=1) if n not in gone
     ]
@@ -176,7 +176,7 @@ def test_any_json_reads_back_as_it_was_but_for_the_changes(
         n: Change(delete=True) if n in gone else Change(values={next(iter(row)): value})
         for n, row in enumerate(rows, start=1)
     }
-    write_changed(folder / "rows.json", changes, folder / "new.json")
+    write_changed(read_table(folder / "rows.json"), changes, folder / "new.json")
     made = json.loads((folder / "new.json").read_text(encoding="utf-8"))
     expected = [
         row | {next(iter(row)): value} for n, row in enumerate(rows, start=1) if n not in gone
@@ -223,7 +223,7 @@ def test_what_cannot_be_done_is_refused(write: Write) -> None:
         with pytest.raises(DataError, match=told.replace("?", r"\?")):
             changed(path, changes)
     with pytest.raises(DataError, match=r"a new '\.xlsm' file can't be written"):
-        write_changed(write("rows.xlsm", "x"), {}, path.with_name("new.xlsm"))
+        refuse_unwritable(write("rows.xlsm", "x"))
 
 
 def workbook(path: Path, rows: list[list[object]], sheet: str = "Rows") -> Path:
@@ -262,7 +262,7 @@ def test_a_spreadsheet_keeps_values_and_kinds_on_the_sheet_that_was_read(tmp_pat
     texts = {1: "=1+1", 2: "bell \x07 and _x0041_ as written"}
     changes = {number: Change(values={"text": text}) for number, text in texts.items()}
     changes[3] = Change(delete=True)
-    write_changed(path, changes, new, "Rows")
+    write_changed(read_table(path, "Rows"), changes, new)
     made = read_table(new)
     first, second, last = (dict(zip(made.columns, row.values, strict=True)) for row in made.rows())
     assert made.sheet == "Rows"
@@ -274,18 +274,19 @@ def test_a_spreadsheet_keeps_values_and_kinds_on_the_sheet_that_was_read(tmp_pat
     assert (second["text"], second["n"], second["sure"]) == (texts[2], 2, False)
     assert (last["text"], last["n"], last["broken"]) == (None, 3, 5)
     again = tmp_path / "again.xlsx"
-    write_changed(path, changes, again, "Rows")
+    write_changed(read_table(path, "Rows"), changes, again)
     assert again.read_bytes() == new.read_bytes()  # or each call would leave one more file
 
 
 def test_a_spreadsheet_with_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
     path = workbook(tmp_path / "rows.xlsx", [["text", "label"], ["a", "=A1"], ["b", "c"]])
+    table = read_table(path, "Rows")
     new = tmp_path / "new.xlsx"
     with pytest.raises(DataError, match="a formula that was never calculated"):
-        write_changed(path, {2: Change(values={"label": "d"})}, new, "Rows")
+        write_changed(table, {2: Change(values={"label": "d"})}, new)
     with pytest.raises(DataError, match=r"32,768 characters, and a cell .* holds 32,767"):
         write_changed(
-            path, {1: Change(delete=True), 2: Change(values={"text": "x" * 32_768})}, new, "Rows"
+            table, {1: Change(delete=True), 2: Change(values={"text": "x" * 32_768})}, new
         )
 
 
@@ -296,3 +297,13 @@ def test_any_text_written_to_a_spreadsheet_reads_back(
 ) -> None:
     path = workbook(tmp_path_factory.mktemp("any") / "rows.xlsx", [["text"], ["a"]])
     changed(path, {1: Change(values={"text": text})})
+
+
+def test_a_number_that_is_none_stays_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    columns = {"text": ["a", "b"], "score": [float("nan"), 0.5]}
+    pyarrow.parquet.write_table(pyarrow.table(columns), path)
+    changed(path, {2: Change(values={"text": "c"})})
+    made = pyarrow.parquet.read_table(tmp_path / "new.parquet").to_pydict()
+    assert made["text"] == ["a", "c"]
+    assert repr(made["score"]) == "[nan, 0.5]"

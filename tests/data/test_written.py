@@ -66,7 +66,7 @@ def changed(row: dict[str, Any], text: str | None, target: str | None, path: Pat
     settings = DataSettings(train=path.name, **columns)
     shape = shape_of(table, settings, "generation")
     cells = writer(shape, table, "generation")(next(iter(table.rows())), text, target)
-    write_changed(path, {1: Change(values=cells)}, made)
+    write_changed(read_table(path), {1: Change(values=cells)}, made)
     first, second = (reader(shape, table, "generation")(row) for row in read_table(made).rows())
     assert second == reader(shape, table, "generation")(next(iter(table.rows()))), "another row"
     return first
@@ -145,7 +145,7 @@ def test_turns_in_parquet_keep_their_type(tmp_path: Path) -> None:
     pyarrow.parquet.write_table(table, path)
     shape = shape_of(read_table(path), DataSettings(train="rows.parquet"), "generation")
     cells = writer(shape, read_table(path), "generation")(one(read_table(path)), None, "A dog.")
-    write_changed(path, {1: Change(values=cells)}, made)
+    write_changed(read_table(path), {1: Change(values=cells)}, made)
     after = pyarrow.parquet.read_table(made)
     assert after.schema == pyarrow.parquet.read_schema(path)
     turns[0][-1]["content"] = "A dog."

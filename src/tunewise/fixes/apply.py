@@ -146,7 +146,7 @@ def _written(
     old = table.path
     with _scratch(out, old) as scratch:
         made, listed = scratch / f"new{old.suffix}", scratch / "changes.jsonl"
-        write_changed(old, {row.number: row.change for row in rows}, made, table.sheet)
+        write_changed(table, {row.number: row.change for row in rows}, made)
         with listed.open("w", encoding="utf-8") as file:
             for line in change_lines(rows):
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")

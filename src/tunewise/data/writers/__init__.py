@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tunewise.data.cells import cell_text
-from tunewise.data.readers import READERS, SHEETS, Table, read_table
+from tunewise.data.readers import READERS, Table, read_table
 from tunewise.errors import DataError, ProofFailed, did_you_mean
 
 __all__ = ["WRITERS", "Change", "refuse_unwritable", "write_changed"]
@@ -58,29 +58,23 @@ def refuse_unwritable(path: Path) -> None:
         )
 
 
-def write_changed(
-    path: Path, changes: Mapping[int, Change], new: Path, sheet: str | None = None
-) -> None:
-    """Write the rows of `path` to `new`, changed, and prove that they read back as they should.
+def write_changed(table: Table, changes: Mapping[int, Change], new: Path) -> None:
+    """Write the rows of a file to `new`, changed, and prove that they read back as they should.
 
     Args:
-        path: the data file; only read.
+        table: the data file, or the one sheet of it that the new file will have; only read.
         changes: by the row's number, the first row of the file being 1.
-        new: where to write; it has the suffix of `path`.
-        sheet: of a spreadsheet; left out, the first that has rows. The new file has that one alone.
+        new: where to write; it has the suffix of the old file.
 
     Raises:
         DataError: the file can't be read, or a change names a row or column that isn't there.
         ProofFailed: the new file has other rows than it should: a fault of ours.
         OSError: there is no room.
     """
-    refuse_unwritable(path)
-    table = read_table(path, sheet)
+    refuse_unwritable(table.path)
     _refuse_strangers(table, changes)
-    module, _, name = WRITERS[path.suffix.lower()].partition(":")
-    write = getattr(importlib.import_module(f"{__name__}.{module}"), name)
-    told = (sheet,) if path.suffix.lower() in SHEETS else ()
-    write(path, changes, new, *told)
+    module, _, name = WRITERS[table.path.suffix.lower()].partition(":")
+    getattr(importlib.import_module(f"{__name__}.{module}"), name)(table, changes, new)
     _prove(table, changes, read_table(new))
 
 
@@ -129,18 +123,19 @@ def _prove(old: Table, changes: Mapping[int, Change], made: Table) -> None:
             if isinstance(value, str):
                 same = cell_text(now, str(new), name) == value
             else:
-                same = _same(now, row.values[n] if value is None else value)
+                kept = row.values[n] if value is None else value
+                same = repr(now) == repr(kept) or (old.sheet is not None and _close(now, kept))
             if not same:
                 raise _broken(new, f"row {found.number}, column '{name}' is another")
 
 
-def _same(now: object, value: object) -> bool:
-    """Tell whether a value is as it was; a spreadsheet doesn't tell 2 from 2.0."""
+def _close(now: object, value: object) -> bool:
+    """Tell whether two cells of a spreadsheet are the same number: 2 is 2.0 there."""
     if isinstance(now, bool) or isinstance(value, bool):
-        return now is value
-    if isinstance(now, int | float) and isinstance(value, int | float):
-        return math.isclose(now, value, rel_tol=1e-15)  # the last of 17 digits isn't written
-    return repr(now) == repr(value)
+        return False
+    if not isinstance(now, int | float) or not isinstance(value, int | float):
+        return False
+    return math.isclose(now, value, rel_tol=1e-15)  # the last of 17 digits isn't written
 
 
 def _broken(new: Path, what: str) -> ProofFailed:

@@ -10,26 +10,25 @@ import itertools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from tunewise.data.readers import Row, read_table
+from tunewise.data.readers import Row, Table
 from tunewise.data.readers.delimited import delimiter_of
 from tunewise.data.writers import Change
 
 
-def write_csv(path: Path, changes: Mapping[int, Change], new: Path) -> None:
+def write_csv(table: Table, changes: Mapping[int, Change], new: Path) -> None:
     """Write the changed rows of a CSV file, whatever its delimiter."""
-    _write(path, changes, new, delimiter_of(path))
+    _write(table, changes, new, delimiter_of(table.path))
 
 
-def write_tsv(path: Path, changes: Mapping[int, Change], new: Path) -> None:
+def write_tsv(table: Table, changes: Mapping[int, Change], new: Path) -> None:
     """Write the changed rows of a file of tab-separated values."""
-    _write(path, changes, new, "\t")
+    _write(table, changes, new, "\t")
 
 
-def _write(path: Path, changes: Mapping[int, Change], new: Path, delimiter: str) -> None:
-    table = read_table(path)
+def _write(table: Table, changes: Mapping[int, Change], new: Path, delimiter: str) -> None:
     begins = (row.line or 0 for row in table.rows())
     with (
-        path.open(encoding="utf-8", newline="") as old,
+        table.path.open(encoding="utf-8", newline="") as old,
         new.open("w", encoding="utf-8", newline="") as out,
     ):
         pieces = _pieces(old, begins)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tunewise.data.cells import cell_text
-from tunewise.data.readers import read_table
+from tunewise.data.readers import Table
 from tunewise.data.readers.json_rows import by_number
 from tunewise.data.writers import Change
 from tunewise.errors import DataError
@@ -31,11 +31,11 @@ class Item(NamedTuple):
     key: str | None
 
 
-def write_jsonl_rows(path: Path, changes: Mapping[int, Change], new: Path) -> None:
+def write_jsonl_rows(table: Table, changes: Mapping[int, Change], new: Path) -> None:
     """Write the changed rows of a file with one object a line."""
-    rows = read_table(path).rows()
+    rows = table.rows()
     with (
-        path.open(encoding="utf-8", newline="\n") as old,
+        table.path.open(encoding="utf-8", newline="\n") as old,
         new.open("w", encoding="utf-8", newline="") as out,
     ):
         following = next(rows, None)
@@ -46,27 +46,27 @@ def write_jsonl_rows(path: Path, changes: Mapping[int, Change], new: Path) -> No
                 following = next(rows, None)
             if change.values:
                 at = line.index("{")
-                out.write(line[:at] + _changed(line[at:], change, path))
+                out.write(line[:at] + _changed(line[at:], change, table.path))
             elif not change.delete:
                 out.write(line)
 
 
-def write_json_rows(path: Path, changes: Mapping[int, Change], new: Path) -> None:
+def write_json_rows(table: Table, changes: Mapping[int, Change], new: Path) -> None:
     """Write the changed rows of a JSON file, in whichever of the shapes that are read."""
-    with path.open(encoding="utf-8", newline="") as file:
+    with table.path.open(encoding="utf-8", newline="") as file:
         text = file.read()
     at = _past_blank(text, 1 if text.startswith("\ufeff") else 0)
     if text[at] == "{":
         inside = {item.key: item for item in _items(text, at)}
         at = inside["data"].value if "data" in inside else at
     if text[at] == "{" and by_number(DECODER.raw_decode(text, at)[0]):
-        made = _by_column(text, at, changes, path)
+        made = _by_column(text, at, changes, table.path)
     else:
         gone = {number for number, change in changes.items() if change.delete}
 
         def spelled(number: int, old: str) -> str:
             change = changes.get(number, Change())
-            return _changed(old, change, path) if change.values else old
+            return _changed(old, change, table.path) if change.values else old
 
         made = _edited(text, list(_items(text, at)), gone, spelled)
     with new.open("w", encoding="utf-8", newline="") as out:

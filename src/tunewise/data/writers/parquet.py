@@ -9,25 +9,26 @@ from typing import Any
 import pyarrow
 import pyarrow.parquet
 
+from tunewise.data.readers import Table
 from tunewise.data.writers import Change
 from tunewise.errors import DataError, one_line
 
 
-def write_parquet(path: Path, changes: Mapping[int, Change], new: Path) -> None:
+def write_parquet(table: Table, changes: Mapping[int, Change], new: Path) -> None:
     """Write the changed rows of a Parquet file.
 
     Raises:
         DataError: a new value is none that its column's type can hold.
     """
-    with pyarrow.parquet.ParquetFile(path) as file:
+    with pyarrow.parquet.ParquetFile(table.path) as file:
         schema = file.schema_arrow
         with pyarrow.parquet.ParquetWriter(new, schema, compression=_compression(file)) as out:
             first = 1
             for group in range(file.num_row_groups):
-                table = file.read_row_group(group)
-                here = {n - first: c for n, c in changes.items() if 0 <= n - first < len(table)}
-                first += len(table)
-                kept = _changed(table, here, path) if here else table
+                rows = file.read_row_group(group)
+                here = {n - first: c for n, c in changes.items() if 0 <= n - first < len(rows)}
+                first += len(rows)
+                kept = _changed(rows, here, table.path) if here else rows
                 if len(kept):
                     out.write_table(kept)
 

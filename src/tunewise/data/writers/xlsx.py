@@ -22,7 +22,7 @@ from openpyxl.packaging.core import DocumentProperties
 from openpyxl.xml.constants import ARC_CORE
 from openpyxl.xml.functions import tostring
 
-from tunewise.data.readers import Fault, Row, read_table
+from tunewise.data.readers import Fault, Row, Table
 from tunewise.data.writers import Change
 from tunewise.errors import DataError
 
@@ -37,14 +37,13 @@ FORMATS = {  # by which a program, and our reader, tells one kind of moment from
 }
 
 
-def write_xlsx(path: Path, changes: Mapping[int, Change], new: Path, sheet: str | None) -> None:
+def write_xlsx(table: Table, changes: Mapping[int, Change], new: Path) -> None:
     """Write the changed rows of a spreadsheet's sheet.
 
     Raises:
         DataError: a cell's value can't be written: a formula that was never calculated, or a text
             that is too long.
     """
-    table = read_table(path, sheet)
     book = openpyxl.Workbook(write_only=True)
     made = book.create_sheet(table.sheet)
     with contextlib.closing(made):
