@@ -52,7 +52,13 @@ def test_importing_tunewise_imports_nothing_heavy() -> None:
     assert modules_after("import tunewise") & HEAVY == set()
 
 
-@pytest.mark.parametrize("module", ["tunewise.candidates", "tunewise.task.load"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        *("tunewise.candidates", "tunewise.task.load", "tunewise.report.gather"),
+        *("tunewise.pipeline", "tunewise.auditing", "tunewise.redecide"),
+    ],
+)
 def test_light_rooms_import_no_learning_library(module: str) -> None:
     learning = {"torch", "transformers", "sklearn", "peft", "accelerate"}
     assert modules_after(f"import {module}") & learning == set()

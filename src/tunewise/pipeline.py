@@ -18,7 +18,7 @@ from tunewise.data.read import read_dataset
 from tunewise.data.split import split
 from tunewise.decision.decide import decided
 from tunewise.errors import TaskFileError
-from tunewise.evaluation.compare import Comparisons
+from tunewise.evaluation.remembered import Comparisons
 from tunewise.files import (
     file_sha256,
     plain,

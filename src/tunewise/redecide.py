@@ -15,8 +15,9 @@ import pydantic
 from tunewise.data.store import load_dataset
 from tunewise.decision.decide import decided
 from tunewise.errors import BadInput, did_you_mean
-from tunewise.evaluation.texts import Asked
-from tunewise.files import read_json, read_record, read_records
+from tunewise.evaluation.texts import PLAIN, asked_of
+from tunewise.files import read_record, read_records
+from tunewise.progress import Silent
 from tunewise.records import Comparison, Prediction, Scorecard, Splits, Verdict
 from tunewise.task.load import load_task
 from tunewise.task.settings import LABEL_METRICS, DecideSettings, Task, named
@@ -60,9 +61,11 @@ def redecided(path: Path, wishes: Mapping[str, Any]) -> Verdict:
         examples=[row for row in dataset.examples if row.id in test],
         labels=dataset.labels,
         settings=settings,
-        looks=len(read_json(folder.looks)),
+        looks=read_record(folder.verdict, Verdict).looks,
         seed=task.seed,
-        asked=_asked(task, folder) if settings.metric not in LABEL_METRICS else Asked(),
+        asked=PLAIN
+        if settings.metric in LABEL_METRICS
+        else asked_of(task, task_folder_of(folder), Silent()),
         known={(c.challenger, c.incumbent, c.metric): c for c in _known(folder)},
     )
 
@@ -70,17 +73,6 @@ def redecided(path: Path, wishes: Mapping[str, Any]) -> Verdict:
 def _known(folder: RunFolder) -> list[Comparison]:
     path = folder.comparisons
     return read_record(path, list[Comparison]) if path.exists() else []
-
-
-def _asked(task: Task, folder: RunFolder) -> Asked:
-    encoder = task.encoder_of_similarity
-    if encoder is None:
-        return Asked(tuple(task.checks))
-    from tunewise.models.resolve import resolve
-    from tunewise.progress import Silent
-
-    found = resolve(encoder, Silent(), task_folder=task_folder_of(folder))
-    return Asked(tuple(task.checks), str(found.path))
 
 
 def _settings(task: Task, wishes: Mapping[str, Any]) -> DecideSettings:

@@ -14,14 +14,15 @@ from typing import Any
 from tunewise.data.store import load_dataset
 from tunewise.decision.words import chance, counted, percent, points, points_range
 from tunewise.errors import RunFolderError
-from tunewise.evaluation.compare import compared, holm
-from tunewise.evaluation.power import ALPHA
-from tunewise.evaluation.texts import Asked
+from tunewise.evaluation.compare import compared
+from tunewise.evaluation.significance import ALPHA, holm
+from tunewise.evaluation.texts import asked_of
 from tunewise.files import plain, read_record, read_records
+from tunewise.progress import Silent
 from tunewise.records import Comparison, Dataset, Example, Prediction, Scorecard, Splits, Verdict
 from tunewise.task.load import load_task
 from tunewise.task.settings import Task, named
-from tunewise.workspace.folder import RunFolder, opened
+from tunewise.workspace.folder import RunFolder, opened, task_folder_of
 from tunewise.workspace.stages import trusted
 
 SIDES = ("train", "validation", "test")
@@ -183,7 +184,7 @@ def _compared(
         labels=sorted({*one.dataset.labels, *other.dataset.labels}),
         metric=metric,
         seed=other.task.seed,
-        asked=Asked(tuple(other.task.checks)),
+        asked=asked_of(other.task, task_folder_of(other.folder), Silent()),
     )
 
 

@@ -18,9 +18,8 @@ from pathlib import Path
 from tunewise.candidates import FAMILIES, Candidate, Fitted, Outward, Setup, candidate
 from tunewise.data.shapes.turns import last_answer
 from tunewise.evaluation.score import scorecard
-from tunewise.evaluation.texts import Asked
+from tunewise.evaluation.texts import Asked, asked_of
 from tunewise.files import file_sha256, plain, read_record, read_records, write_json, write_jsonl
-from tunewise.models.resolve import resolve
 from tunewise.progress import Progress, Silent, clock, showing
 from tunewise.records import Dataset, Example, Finding, Prediction, Split, Splits, Timing
 from tunewise.rendering.wording import OWN
@@ -59,11 +58,7 @@ class Work:
     @cached_property
     def asked(self) -> Asked:
         """What written answers are judged by besides their likeness to the right ones."""
-        encoder = self.task.encoder_of_similarity
-        if encoder is None:
-            return Asked(tuple(self.task.checks))
-        found = resolve(encoder, self.progress, task_folder=self.task_folder)
-        return Asked(tuple(self.task.checks), str(found.path))
+        return asked_of(self.task, self.task_folder, self.progress)
 
     def rows(self, side: Split) -> list[Example]:
         """Return the examples on one side of the split."""

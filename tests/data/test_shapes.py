@@ -44,7 +44,9 @@ def shared(*texts: str) -> list[dict[str, str]]:
 
 SHAPES: dict[str, list[dict[str, object]]] = {
     "messages": [{"messages": turns(a, b)} for a, b in PAIRS],
-    "sharegpt": [{"id": n, "conversations": shared(a, b)} for n, (a, b) in enumerate(PAIRS)],
+    "sharegpt": [
+        {"id": f"chat-{n}", "conversations": shared(a, b)} for n, (a, b) in enumerate(PAIRS)
+    ],
     "alpaca": [{"instruction": a, "input": "", "output": b} for a, b in PAIRS],
     "prompt-completion": [{"prompt": a, "completion": b} for a, b in PAIRS],
     "preference": [{"prompt": a, "chosen": b, "rejected": f"No {a}"} for a, b in PAIRS],

@@ -17,8 +17,9 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
 from tunewise.errors import BadInput, DataError
-from tunewise.evaluation.compare import compared, holm
+from tunewise.evaluation.compare import compared
 from tunewise.evaluation.differences import mean_difference, paired_difference
+from tunewise.evaluation.significance import holm
 from tunewise.records import Comparison, Example, Prediction
 
 LABELS = ("a", "b", "c")

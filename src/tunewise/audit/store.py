@@ -46,7 +46,9 @@ def load_findings(path: Path) -> list[Finding]:
             where=str(values_of(path)),
             mend="It was deleted from outside; run the audit again.",
         )
-    for row in pyarrow.parquet.read_table(values_of(path)).to_pylist():
+    with pyarrow.parquet.ParquetFile(values_of(path)) as file:  # read_table imports pandas
+        rows = file.read().to_pylist()
+    for row in rows:
         n, m, value = row["finding"], row["fix"], row["value"]
         finding = findings[n]
         fixes = list(finding.fixes)

@@ -73,8 +73,9 @@ def load_dataset(folder: RunFolder) -> Dataset:
 
     about = read_record(folder.dataset_about, About)
     try:
-        table = pyarrow.parquet.read_table(folder.dataset, schema=_schema())
-    except (pyarrow.ArrowException, OSError) as error:
+        with pyarrow.parquet.ParquetFile(folder.dataset) as file:  # read_table imports pandas
+            table = file.read().cast(_schema())
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise RunFolderError(
             f"the file isn't whole Parquet ({error})",
             where=str(folder.dataset),

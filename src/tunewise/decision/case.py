@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from tunewise.decision.finalists import Final
 from tunewise.decision.rules import Outcome, Pair, Relation
 from tunewise.decision.words import counted, percent, percent_range, points, points_range
-from tunewise.evaluation.compare import Comparisons
+from tunewise.evaluation.remembered import Comparisons
 from tunewise.evaluation.texts import PLAIN, Asked
 from tunewise.records import Comparison, Costs, Example, Family, Prediction, Scorecard
 from tunewise.task.settings import DecideSettings

@@ -13,7 +13,7 @@ from tunewise.decision.case import Case, advantage
 from tunewise.decision.finalists import milliseconds
 from tunewise.decision.money import break_even
 from tunewise.decision.words import asked, counted, dollars, time
-from tunewise.evaluation.power import ALPHA
+from tunewise.evaluation.significance import ALPHA
 from tunewise.records import BreakEven
 
 MOST = 5

@@ -18,8 +18,8 @@ from tunewise.decision.reasons import reasons
 from tunewise.decision.rules import Outcome, Pair, Relation, outcome, relation, rows_to_settle
 from tunewise.decision.sentence import sentence
 from tunewise.decision.words import rounded_up
-from tunewise.evaluation.compare import Comparisons, holm, remembered
-from tunewise.evaluation.power import ALPHA
+from tunewise.evaluation.remembered import Comparisons, remembered
+from tunewise.evaluation.significance import ALPHA, holm
 from tunewise.evaluation.texts import PLAIN, Asked
 from tunewise.records import Comparison, Decision, Example, Prediction, Scorecard, Verdict
 from tunewise.task.settings import DecideSettings

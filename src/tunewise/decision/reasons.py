@@ -23,7 +23,7 @@ from tunewise.decision.finalists import CHEAPER, lightness, milliseconds
 from tunewise.decision.rules import Pair
 from tunewise.decision.words import asked, chance, counted, dollars, percent, points, time
 from tunewise.errors import one_line
-from tunewise.evaluation.compare import remembered
+from tunewise.evaluation.remembered import remembered
 from tunewise.records import Scorecard
 
 FEW_ROWS = 100  # test rows under which every figure is coarse

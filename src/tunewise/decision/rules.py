@@ -12,9 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from scipy.special import ndtr, ndtri
-
-from tunewise.evaluation.power import ALPHA, POWER
+from tunewise.evaluation.significance import ALPHA, POWER
 from tunewise.records import Comparison
 
 Relation: TypeAlias = Literal["better", "worse", "less", "no more", "open"]
@@ -109,6 +107,8 @@ def rows_to_settle(comparison: Comparison, gain: float, undecided: int) -> int |
     Returns:
         None where no number of rows would, or none that anyone could collect.
     """
+    from scipy.special import ndtr, ndtri
+
     difference, variance = _observed(comparison)
     half = float(ndtri(1 - ALPHA / 2))
     critical = float(ndtri(1 - ALPHA / max(undecided, 1) / 2))
@@ -135,6 +135,8 @@ def _observed(comparison: Comparison) -> tuple[float, float]:
     For accuracy one row is added on either side, as in Bonett and Price's interval, so that a
     handful of rows doesn't pass for sure knowledge.
     """
+    from scipy.special import ndtri
+
     difference = comparison.difference
     if comparison.metric == "accuracy":
         ours, theirs = comparison.only_challenger + 1, comparison.only_incumbent + 1

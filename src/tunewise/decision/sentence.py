@@ -18,7 +18,7 @@ from tunewise.decision.case import (
 )
 from tunewise.decision.finalists import milliseconds
 from tunewise.decision.words import asked, chance, counted, dollars, percent, time
-from tunewise.evaluation.power import ALPHA
+from tunewise.evaluation.significance import ALPHA
 
 HEADS = {"tune": "Tune", "prompt": "Prompt", "keep": "Keep what you have"}
 

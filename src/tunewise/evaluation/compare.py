@@ -1,4 +1,4 @@
-"""Two candidates' predictions on the same rows -> a Comparison; several -> adjusted by Holm.
+"""Two candidates' predictions on the same rows -> a Comparison.
 
 Only rows that both have answered count, so a candidate judged on a part is compared on that part.
 Knows nothing of what a difference is worth.
@@ -7,8 +7,6 @@ Knows nothing of what a difference is worth.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -26,7 +24,6 @@ from tunewise.evaluation.texts import PLAIN, Asked, row_scores
 from tunewise.records import Comparison, Example, Prediction
 from tunewise.task.settings import LABEL_METRICS, TEXT_METRICS
 
-Comparisons: TypeAlias = dict[tuple[str, str, str], Comparison]
 METRICS = (*LABEL_METRICS, *TEXT_METRICS)
 
 
@@ -79,38 +76,6 @@ def compared(
     else:
         found = macro_f1_difference(pair, seed)
     return _comparison(challenger, incumbent, metric, len(shared), found)
-
-
-def remembered(known: Comparisons | None, **asked: Any) -> Comparison:
-    """Return what `compared` does, from what is known where it was made before.
-
-    Args:
-        known: comparisons by challenger, incumbent and metric; gets the new one.
-        asked: what `compared` takes.
-    """
-    key = (asked["challenger"], asked["incumbent"], asked["metric"])
-    if known is not None and key in known:
-        return known[key]
-    found = compared(**asked)
-    if known is not None:
-        known[key] = found
-    return found
-
-
-def holm(comparisons: Sequence[Comparison]) -> list[Comparison]:
-    """Return the comparisons with `p_adjusted` set over all of them.
-
-    Source: S. Holm (1979), A simple sequentially rejective multiple test procedure,
-    Scandinavian Journal of Statistics 6(2), 65-70.
-    """
-    adjusted: dict[int, float] = {}
-    highest = 0.0
-    by_p = sorted(range(len(comparisons)), key=lambda number: comparisons[number].p_value)
-    for place, number in enumerate(by_p):
-        scaled = comparisons[number].p_value * (len(comparisons) - place)
-        highest = max(highest, min(scaled, 1.0))
-        adjusted[number] = highest
-    return [replace(c, p_adjusted=adjusted[number]) for number, c in enumerate(comparisons)]
 
 
 def _comparison(

@@ -17,12 +17,7 @@ from tunewise.evaluation.answers import Floats, Integers
 from tunewise.evaluation.f1 import Cells, MacroF1, cells, smoothed
 from tunewise.evaluation.groups import summed
 from tunewise.evaluation.mean import SAME, difference_interval
-from tunewise.evaluation.power import (
-    ALPHA,
-    noticeable_difference,
-    resampled_power,
-    rows_to_notice,
-)
+from tunewise.evaluation.power import noticeable_difference, resampled_power, rows_to_notice
 from tunewise.evaluation.resampling import (
     RESAMPLES,
     SWAPS,
@@ -38,6 +33,7 @@ from tunewise.evaluation.resampling import (
     swapped,
     swapped_bundles,
 )
+from tunewise.evaluation.significance import ALPHA
 from tunewise.records import Interval
 
 UNSEEN = "as for rows that were unseen"

@@ -12,9 +12,8 @@ import numpy as np
 from scipy.special import bdtr, bdtrik, gammaln, ndtri, xlog1py, xlogy
 
 from tunewise.evaluation.answers import Floats, Integers
+from tunewise.evaluation.significance import ALPHA, POWER
 
-ALPHA = 0.05
-POWER = 0.8
 MOST_ROWS = 100_000_000  # beyond this, a difference is as good as nil
 _EXACT_UP_TO = (
     100_000  # rows; above, Connor's formula agrees with exact power to a few rows in 1,000

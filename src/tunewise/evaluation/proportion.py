@@ -10,9 +10,9 @@ from functools import lru_cache
 
 from scipy.special import bdtr, bdtrc, betaincinv
 
+from tunewise.evaluation.significance import ALPHA
 from tunewise.records import Interval
 
-ALPHA = 0.05
 METHOD = "Blaker, exact"
 GROUPED = "Korn-Graubard, over groups of rows"
 _TOLERANCE = 1e-13

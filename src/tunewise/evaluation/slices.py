@@ -15,12 +15,12 @@ import numpy as np
 from tunewise.evaluation.answers import Floats
 from tunewise.evaluation.groups import group_numbers
 from tunewise.evaluation.mean import mean_interval
+from tunewise.evaluation.significance import ALPHA, adjusted
 from tunewise.records import Example, Slice
 
 FEWEST = 5  # rows from which a slice is told
 MOST_OF_A_KIND = 12  # slices, the largest first
 PARTS = 4  # of the rows by length
-ALPHA = 0.05
 
 
 def slices(rows: Sequence[Example], scores: Floats, *, labelled: bool) -> tuple[Slice, ...]:
@@ -44,7 +44,8 @@ def slices(rows: Sequence[Example], scores: Floats, *, labelled: bool) -> tuple[
             continue
         told = [_slice(kind, n, rows, scores, places[n]) for n in large[:MOST_OF_A_KIND]]
         found += sorted(told, key=lambda one: (one.score.value, one.name))
-    return _adjusted(found)
+    values = adjusted([one.p_value for one in found])
+    return tuple(replace(one, p_adjusted=p) for one, p in zip(found, values, strict=True))
 
 
 def weakest(found: Sequence[Slice]) -> Slice | None:
@@ -107,13 +108,3 @@ def _p_value(own: Floats, others: Floats) -> float:
     if len(own) < 2 or len(others) < 2 or np.ptp(own) + np.ptp(others) < 1e-12:
         return 1.0
     return float(ttest_ind(own, others, equal_var=False).pvalue)
-
-
-def _adjusted(found: Sequence[Slice]) -> tuple[Slice, ...]:
-    """Return the slices with their p-values adjusted by Holm over all of them."""
-    order = sorted(range(len(found)), key=lambda n: found[n].p_value)
-    adjusted, highest = dict[int, float](), 0.0
-    for place, number in enumerate(order):
-        highest = max(highest, min(1.0, found[number].p_value * (len(found) - place)))
-        adjusted[number] = highest
-    return tuple(replace(one, p_adjusted=adjusted[n]) for n, one in enumerate(found))

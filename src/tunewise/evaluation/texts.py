@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -11,7 +12,8 @@ from tunewise.evaluation.answers import Floats
 from tunewise.evaluation.checks import passed
 from tunewise.evaluation.similarity import similarities
 from tunewise.overlap import MEASURES
-from tunewise.task.settings import CheckSettings
+from tunewise.progress import Progress
+from tunewise.task.settings import CheckSettings, Task
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,17 @@ class Asked:
 
 
 PLAIN = Asked()  # no checks, no encoder
+
+
+def asked_of(task: Task, task_folder: Path, progress: Progress) -> Asked:
+    """Return what a task wants written answers to be judged by."""
+    encoder = task.encoder_of_similarity
+    if encoder is None:
+        return Asked(tuple(task.checks))
+    from tunewise.models.resolve import resolve
+
+    found = resolve(encoder, progress, task_folder=task_folder)
+    return Asked(tuple(task.checks), str(found.path))
 
 
 def row_scores(

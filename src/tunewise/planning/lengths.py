@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,7 +22,9 @@ from tunewise.rendering.chat import common_beginning
 from tunewise.rendering.rows import Rendered
 from tunewise.rendering.wording import Wording
 from tunewise.task.settings import DEFAULT_ENCODER, DEFAULT_LANGUAGE_MODEL
-from tunewise.training.fast.packed import Row
+
+if TYPE_CHECKING:
+    from tunewise.training.fast.packed import Row
 
 CHARACTERS = 4.0  # of a token of English, where no tokenizer is at hand
 ENOUGH = 50  # prompts whose common beginning is that of all
@@ -45,6 +48,8 @@ class Lengths:
 
     def rows(self, longest: int) -> list[Row]:
         """Return rows to train on of these lengths, cut at `longest`; what they say is made up."""
+        from tunewise.training.fast.packed import Row
+
         found = []
         for prompt, answer in zip(self.prompts, self.answers, strict=True):
             whole = min(int(prompt + answer), longest)

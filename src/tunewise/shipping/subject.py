@@ -14,9 +14,8 @@ from tunewise.candidates import Setup, candidate
 from tunewise.candidates.finished import chosen
 from tunewise.data.store import load_dataset
 from tunewise.errors import BadInput
-from tunewise.evaluation.texts import PLAIN, Asked
+from tunewise.evaluation.texts import PLAIN, Asked, asked_of
 from tunewise.files import read_json, read_record
-from tunewise.models.resolve import resolve
 from tunewise.progress import Silent
 from tunewise.records import Example, Split, Splits
 from tunewise.shipping.manifest import Base
@@ -95,10 +94,6 @@ def subject(files: RunFolder, name: str | None, rows: int) -> Subject:
         task_kind=task.kind,
         kind=entry.kind,
     )
-    encoder = None
-    if (similar := task.encoder_of_similarity) is not None:
-        encoder = str(resolve(similar, Silent(), task_folder=setup.task_folder).path)
-    asked = Asked(tuple(task.checks), encoder)
     folder = files.candidate(found.name).path
     about = read_json(folder / "settings.json")
     return Subject(
@@ -114,7 +109,7 @@ def subject(files: RunFolder, name: str | None, rows: int) -> Subject:
         rows=some,
         side=side,
         metric=task.decide.metric,
-        asked=asked,
+        asked=asked_of(task, setup.task_folder, Silent()),
     )
 
 
