@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
+import hypothesis
 import pytest
 
 if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):  # before anything imports torch
@@ -17,6 +18,9 @@ if (
 
 from tunewise.models.resolve import ModelFolder, resolve
 from tunewise.progress import Silent
+
+hypothesis.settings.register_profile("no-time-limit", deadline=None)  # machines may be busy
+hypothesis.settings.load_profile("no-time-limit")
 
 
 @pytest.fixture(scope="session")

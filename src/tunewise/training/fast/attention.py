@@ -22,7 +22,7 @@ NAME = "tunewise_rows"
 BLOCK = 256  # queries of a row that are computed together
 ALIKE = 0.8  # share of the longest row's length that a row padded to it must have
 AS_ON_CUDA = ContextVar("AS_ON_CUDA", default=False)  # set where a card's work is only traced
-KEPT = 512  # tokens of a row up to which attention weights are kept for the backward pass
+KEPT = 512  # keys of a batch up to which its weights are kept for the backward pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,15 +179,13 @@ class RowsAttention(torch.autograd.Function):
         out = query.new_empty(tokens, heads, size)
         heads_first = out.transpose(0, 1)
         together = batches(starts.tolist(), shared)
-        keeps = max(batch.before + batch.queries for batch in together) <= KEPT
-        kept: list[Tensor] = []
+        kept: list[Tensor | None] = []
         for batch in together:
             q = batch.queries_of(query, groups)
             weights = _weights(q, batch.keys_of(key), batch, groups, scale, window)
             found = torch.bmm(weights, batch.keys_of(value))
             batch.put_queries(found, heads_first)
-            if keeps:
-                kept.append(weights)
+            kept.append(weights if batch.before + batch.queries <= KEPT else None)
         ctx.save_for_backward(query, key, value, *kept)
         ctx.batches, ctx.scale, ctx.window = together, scale, window
         return out
@@ -200,12 +198,11 @@ class RowsAttention(torch.autograd.Function):
         groups = query.shape[0] // key.shape[0]
         of_query = torch.empty_like(query)
         of_key, of_value = torch.zeros_like(key), torch.zeros_like(value)
-        for number, batch in enumerate(ctx.batches):
+        for batch, weights in zip(ctx.batches, kept, strict=True):
             q, g = batch.queries_of(query, groups), batch.queries_of(grad, groups)
             keys = batch.keys_of(key)
-            weights = (
-                kept[number] if kept else _weights(q, keys, batch, groups, ctx.scale, ctx.window)
-            )
+            if weights is None:
+                weights = _weights(q, keys, batch, groups, ctx.scale, ctx.window)
             slope = torch.bmm(g, batch.keys_of(value).transpose(1, 2))
             slope = torch._softmax_backward_data(slope, weights, -1, weights.dtype)
             batch.put_queries(torch.bmm(slope, keys).mul_(ctx.scale), of_query)

@@ -101,17 +101,21 @@ def loss_and_slope(
     logits: Tensor, targets: Tensor, factor: float, softcap: float | None
 ) -> tuple[Tensor, Tensor]:
     """Return the summed loss, and its derivative by the logits as they came, in their dtype."""
-    values = logits.float() * factor
+    values = logits.float()
+    if factor != 1.0:
+        values = values * factor
     if softcap is not None:
         bent = torch.tanh(values / softcap)
         values = softcap * bent
-    right = values.gather(1, targets[:, None])
-    sums = values.logsumexp(1, keepdim=True)
-    slope = (values - sums).exp()
-    slope = slope.scatter_add(1, targets[:, None], torch.full_like(right, -1.0)) * factor
+    found = values.log_softmax(1)
+    right = found.gather(1, targets[:, None])
+    slope = found.exp_()  # in place: of a vocabulary's width, each pass over memory counts
+    slope.scatter_add_(1, targets[:, None], torch.full_like(right, -1.0))
+    if factor != 1.0:
+        slope *= factor
     if softcap is not None:
-        slope = slope * (1 - bent * bent)
-    return (sums - right).sum(), slope.to(logits.dtype)
+        slope *= 1 - bent * bent
+    return -right.sum(), slope.to(logits.dtype)
 
 
 def shaped(logits: Tensor, shape: HeadShape) -> Tensor:
