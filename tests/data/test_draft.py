@@ -37,8 +37,8 @@ def test_written_answers_make_a_task_of_generation(write) -> None:
     made, task, dataset = drafted(write("t.csv", csv_with("text,summary", TEXTS, SHORT)))
     assert (made.kind, dataset.labels, made.labels) == ("generation", (), ())
     assert (task.data.input, task.data.target) == ("text", "summary")
-    assert "tunewise audit task.yaml" in made.text
-    assert "candidates" not in made.text
+    assert "tunewise run task.yaml" in made.text
+    assert [entry.kind for entry in task.candidates] == ["majority", "prompt", "lora"]
     assert [c.role for c in made.choices] == ["input", "target"]
     assert all("its name says so" in c.reason for c in made.choices)
 

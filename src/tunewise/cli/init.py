@@ -26,8 +26,4 @@ def init(
         typer.echo(f"  {shown(choice)}")
     for note in draft.notes:
         typer.echo(f"  {one_line(note)}")
-    if draft.kind == "classification":
-        typer.echo(f"Wrote {task}. Look it over, then: tunewise run {task}")
-        return
-    typer.echo(f"Wrote {task}. Look it over, then: tunewise audit {task}")
-    typer.echo("No candidate writes texts yet: such a task can be audited and split, not yet run.")
+    typer.echo(f"Wrote {task}. Look it over, then: tunewise run {task}")
