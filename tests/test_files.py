@@ -135,3 +135,36 @@ class Nested:
 def test_plain_reaches_into_records(tmp_path: Path) -> None:
     write_json(tmp_path / "a.json", Nested(Interval(1, 0, 2, "m"), Path("b")))
     assert read_json(tmp_path / "a.json")["inner"]["high"] == 2
+
+
+@dataclass(frozen=True)
+class Pairing:
+    name: str
+    shares: tuple[float, ...] | None = None
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('{"name": "a"}\n{"name": 3}\n', "'name' isn't as this version writes it"),
+        ('{"name": "a"}\n{"name": "b"\n', "isn't readable JSONL"),
+        ('{"name": "a"},{"name": "b"}\n', "isn't readable JSONL"),  # two on a line
+        ('{"name": "a", "shares":\n[1]}\n', "isn't readable JSONL"),  # one on two lines
+    ],
+)
+def test_a_damaged_line_of_records_is_refused_with_its_reason(
+    tmp_path: Path, text: str, told: str
+) -> None:
+    path = tmp_path / "pairs.jsonl"
+    path.write_text(text)
+    with pytest.raises(RunFolderError, match=told):
+        read_records(path, Pairing)
+
+
+def test_records_come_back_as_they_were_written(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.jsonl"
+    there = [Pairing("eins\u2028zwei", (0.1, 1 / 3)), Pairing("", None)]
+    write_jsonl(path, there)
+    assert read_records(path, Pairing) == there
+    write_jsonl(path, [])
+    assert read_records(path, Pairing) == []

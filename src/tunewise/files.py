@@ -173,10 +173,21 @@ def read_record(path: Path, kind: type[R]) -> R:
 def read_records(path: Path, kind: type[R]) -> list[R]:
     """Return the records of type `kind` in a JSONL file of ours."""
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-        return [_record(path, kind, json.loads(line)) for line in lines if line]
+        lines = [line for line in path.read_bytes().split(b"\n") if line]
     except FileNotFoundError as error:
         raise FileMissing("the file isn't there", where=str(path)) from error
+    try:  # all in one go, several times as fast as line by line
+        found: list[R] = _adapter(list[kind]).validate_json(b"[" + b",".join(lines) + b"]")  # type: ignore[valid-type]
+    except pydantic.ValidationError:  # then the line that is to blame is looked for
+        found = []
+    if len(found) != len(lines):
+        return [_record(path, kind, _json_line(path, line)) for line in lines]
+    return found
+
+
+def _json_line(path: Path, line: bytes) -> Any:
+    try:
+        return json.loads(line.decode("utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise RunFolderError(f"the file isn't readable JSONL ({error})", where=str(path)) from error
 

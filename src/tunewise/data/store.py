@@ -74,7 +74,9 @@ def load_dataset(folder: RunFolder) -> Dataset:
     about = read_record(folder.dataset_about, About)
     try:
         with pyarrow.parquet.ParquetFile(folder.dataset) as file:  # read_table imports pandas
-            table = file.read().cast(_schema())
+            table = file.read()
+        if not table.schema.equals(_schema()):  # casting loads much
+            table = table.cast(_schema())
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise RunFolderError(
             f"the file isn't whole Parquet ({error})",
