@@ -14,7 +14,7 @@ from tunewise.evaluation.differences import mean_difference
 from tunewise.evaluation.groups import effective_rows, group_numbers, per_group
 from tunewise.evaluation.mean import Skewed, grouped_share, mean_interval
 from tunewise.evaluation.proportion import share, share_of
-from tunewise.evaluation.resampling import bca_interval, bca_reach, signs_drawn
+from tunewise.evaluation.resampling import BCa, signs_drawn
 from tunewise.records import Example
 
 RNG = np.random.default_rng(0)
@@ -28,7 +28,7 @@ def test_bca_interval_equals_scipys_to_six_digits_on_its_resamples() -> None:
     values = RNG.beta(0.7, 3, 80)
     theirs = bootstrap((values,), np.mean, n_resamples=2_000, rng=np.random.default_rng(1))
     ones = np.ones(80, dtype=np.int64)
-    ours = bca_interval(mean_of(values), ones, theirs.bootstrap_distribution)
+    ours = BCa(mean_of(values), ones, theirs.bootstrap_distribution).interval()
     assert ours == pytest.approx(tuple(theirs.confidence_interval), abs=1e-6)
 
 
@@ -36,7 +36,7 @@ def test_bca_interval_equals_archs_to_six_digits_on_its_resamples() -> None:
     values = RNG.beta(0.7, 3, 80)
     theirs = IIDBootstrap(values, seed=3)
     low, high = theirs.conf_int(lambda x: x.mean(), reps=2_000, method="bca").ravel()
-    ours = bca_interval(mean_of(values), np.ones(80, dtype=np.int64), theirs._results.ravel())
+    ours = BCa(mean_of(values), np.ones(80, dtype=np.int64), theirs._results.ravel()).interval()
     assert ours == pytest.approx((low, high), abs=1e-6)
 
 
@@ -44,9 +44,10 @@ def test_bca_reaches_nil_just_where_it_says() -> None:
     ahead = RNG.normal(0.05, 0.2, 80)
     ones, statistic = np.ones(80, dtype=np.int64), mean_of(ahead)
     values = ahead[RNG.integers(0, 80, (20_000, 80))].mean(axis=1)
-    reach = bca_reach(statistic, ones, values)
-    assert bca_interval(statistic, ones, values, reach - 0.05)[0] > 0
-    assert bca_interval(statistic, ones, values, reach + 0.05)[0] < 0
+    found = BCa(statistic, ones, values)
+    reach = found.reach()
+    assert found.interval(reach - 0.05)[0] > 0
+    assert found.interval(reach + 0.05)[0] < 0
 
 
 def test_without_skewness_the_interval_is_students() -> None:

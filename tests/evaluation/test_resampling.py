@@ -12,8 +12,8 @@ from sklearn.metrics import f1_score
 from tunewise.evaluation.differences import _closed_under_swaps, _partners
 from tunewise.evaluation.f1 import MacroF1, cells
 from tunewise.evaluation.resampling import (
+    BCa,
     _acceleration,
-    bca_interval,
     bootstrapped,
     permutation_p,
     swapped,
@@ -46,7 +46,7 @@ def test_bootstrap_and_bca_interval_equal_scipys() -> None:
         method="BCa",
         rng=np.random.default_rng(0),
     )
-    low, high = bca_interval(statistic, made.counts, values)
+    low, high = BCa(statistic, made.counts, values).interval()
     assert values.std() == pytest.approx(theirs.standard_error, rel=0.08)
     assert (low, high) == pytest.approx(tuple(theirs.confidence_interval), abs=0.015)
 

@@ -99,13 +99,28 @@ def test_the_better_writer_is_found_and_turning_the_pair_round_turns_the_sign() 
     assert same.difference.low < 0 < same.difference.high
 
 
-def test_chrf_and_bleu_are_sacrebleus() -> None:
-    import sacrebleu
+ODD = st.text(alphabet="aabbc .,-!&3é漢\n", max_size=40)  # few letters, so that much is shared
 
-    one, other = "We share your data with nobody.", "We share data with others, not with nobody."
+
+@settings(deadline=None, max_examples=400)
+@given(st.one_of(ODD, WORDS.map(" ".join)), st.one_of(ODD, WORDS.map(" ".join)))
+def test_chrf_and_bleu_are_sacrebleus(one: str, other: str) -> None:
+    from sacrebleu.metrics import BLEU, CHRF
+
     chrf, bleu = (MEASURES[metric](one, other) for metric in ("chrf", "bleu"))
-    assert chrf == pytest.approx(sacrebleu.sentence_chrf(other, [one]).score / 100, abs=1e-6)
-    assert bleu == pytest.approx(sacrebleu.sentence_bleu(other, [one]).score / 100, abs=1e-6)
+    assert chrf == pytest.approx(CHRF().sentence_score(other, [one]).score / 100, abs=1e-9)
+    theirs = BLEU(effective_order=True).sentence_score(other, [one]).score / 100
+    assert bleu == pytest.approx(theirs, abs=1e-9)
+
+
+@settings(deadline=None)
+@given(WORDS, WORDS)
+def test_rouge_l_is_the_packages(one: list[str], other: list[str]) -> None:
+    from rouge_score.rouge_scorer import RougeScorer
+
+    scorer = RougeScorer(["rougeL"], use_stemmer=True)
+    theirs = scorer.score(" ".join(one), " ".join(other))["rougeL"].fmeasure
+    assert rouge_l(" ".join(one), " ".join(other)) == pytest.approx(theirs, abs=1e-9)
 
 
 def test_similarity_knows_meaning_where_no_word_is_shared() -> None:

@@ -14,16 +14,15 @@ import numpy as np
 from scipy.special import bdtr, ndtri
 
 from tunewise.evaluation.answers import Floats, Integers
-from tunewise.evaluation.f1 import Cells, MacroF1, cells, smoothed
+from tunewise.evaluation.f1 import Cells, MacroF1, cell_numbers, cells, smoothed
 from tunewise.evaluation.groups import summed
 from tunewise.evaluation.mean import SAME, difference_interval
 from tunewise.evaluation.power import noticeable_difference, resampled_power, rows_to_notice
 from tunewise.evaluation.resampling import (
     RESAMPLES,
     SWAPS,
+    BCa,
     Bundles,
-    bca_interval,
-    bca_reach,
     bootstrapped,
     bundled,
     expanded,
@@ -229,13 +228,12 @@ def _smoothed_interval(
     difference, bundles = _Difference(more), _bundles(pair, more)
     values = bootstrapped(difference, more.counts, seed, bundles=bundles)
     labels = len(np.unique(pair.targets))
-    reach = bca_reach(difference, more.counts, values, bundles)
-    far = expanded(worth, labels)
-    low, high = bca_interval(difference, more.counts, values, far, bundles)
+    bca = BCa(difference, more.counts, values, bundles)
+    low, high = bca.interval(expanded(worth, labels))
     what = "groups of rows" if pair.groups is not None else "the rows"
     method = f"BCa bootstrap, {RESAMPLES:,} resamples of {what}"
     found = Interval(value, min(low, value), max(high, value), method)
-    return found, expanded_p(reach, worth, labels), float(values.std())
+    return found, expanded_p(bca.reach(), worth, labels), float(values.std())
 
 
 def _null(pair: Pair, plain: Cells, seed: int) -> Floats:
@@ -249,9 +247,7 @@ def _null(pair: Pair, plain: Cells, seed: int) -> Floats:
 def _bundles(pair: Pair, of: Cells) -> Bundles | None:
     if pair.groups is None:
         return None
-    place = {tuple(code): number for number, code in enumerate(of.codes.tolist())}
-    rows = np.stack([pair.targets, pair.challenger, pair.incumbent], axis=1).tolist()
-    cell = np.array([place[tuple(row)] for row in rows], dtype=np.int64)
+    cell = cell_numbers(of, pair.targets, pair.challenger, pair.incumbent)
     return bundled(cell, of.counts, pair.groups)
 
 

@@ -36,6 +36,13 @@ def cells(targets: Integers, *answers: Integers, words: int) -> Cells:
     return Cells(codes.astype(np.int64), counts.astype(np.int64), words)
 
 
+def cell_numbers(of: Cells, targets: Integers, *answers: Integers) -> Integers:
+    """Return the number of the cell that each row is in, `[rows]`; each must be in one."""
+    place = {tuple(code): number for number, code in enumerate(of.codes.tolist())}
+    rows = np.stack([targets, *answers], axis=1).tolist()
+    return np.array([place[tuple(row)] for row in rows], dtype=np.int64)
+
+
 def smoothed(found: Cells) -> Cells:
     """Return the cells with a row more for each candidate right and one more for it wrong.
 

@@ -92,14 +92,8 @@ def bootstrapped(
     )
 
 
-def bca_interval(
-    statistic: Statistic,
-    counts: Counts,
-    values: Floats,
-    far: float | None = None,
-    bundles: Bundles | None = None,
-) -> tuple[float, float]:
-    """Return the bias-corrected and accelerated 95% interval from bootstrap values.
+class BCa:
+    """The bias-corrected and accelerated bootstrap interval.
 
     Source: B. Efron (1987), Better bootstrap confidence intervals, JASA 82(397), 171-185; the
     acceleration is the jackknife's, with the cells' rows left out one at a time.
@@ -108,30 +102,38 @@ def bca_interval(
         statistic: as resampled.
         counts: of the cells, `[cells]`.
         values: of the resamples, not all the same.
-        far: how many standard errors the interval reaches; left out, the normal distribution's.
         bundles: as resampled.
     """
-    bias, skew = _bias(statistic, counts, values), _acceleration(statistic, counts, bundles)
-    reach = float(ndtri((1 + LEVEL) / 2)) if far is None else far
-    z = bias + np.array([-reach, reach])
-    room = 1 - skew * z  # nil or less only where rows are so few that no resample is far enough
-    reached = np.where(room > 0, bias + z / np.where(room > 0, room, 1), np.copysign(np.inf, z))
-    low, high = np.quantile(values, ndtr(reached))
-    return float(low), float(high)
 
+    def __init__(
+        self, statistic: Statistic, counts: Counts, values: Floats, bundles: Bundles | None = None
+    ) -> None:
+        self.values = values
+        self.bias = _bias(statistic, counts, values)
+        self.skew = _acceleration(statistic, counts, bundles)
 
-def bca_reach(
-    statistic: Statistic, counts: Counts, values: Floats, bundles: Bundles | None = None
-) -> float:
-    """Return how many standard errors the interval must reach so that an end of it is nil.
+    def interval(self, far: float | None = None) -> tuple[float, float]:
+        """Return the ends; `far` is how many standard errors they reach, the normal's if None."""
+        reach = float(ndtri((1 + LEVEL) / 2)) if far is None else far
+        z = self.bias + np.array([-reach, reach])
+        room = 1 - self.skew * z  # nil or less only where no resample is far enough
+        reached = np.where(
+            room > 0, self.bias + z / np.where(room > 0, room, 1), np.copysign(np.inf, z)
+        )
+        low, high = np.quantile(self.values, ndtr(reached))
+        return float(low), float(high)
 
-    The interval of `bca_interval`, turned round: it holds nil if its `far` is larger than this.
-    """
-    bias, skew = _bias(statistic, counts, values), _acceleration(statistic, counts, bundles)
-    edge = 1 / (len(values) + 1)
-    below = float(np.mean(values < -1e-12) + np.mean(np.abs(values) <= 1e-12) / 2)
-    at = float(ndtri(np.clip(below, edge, 1 - edge))) - bias
-    return abs(at / (1 + skew * at) - bias) if 1 + skew * at > 0 else math.inf
+    def reach(self) -> float:
+        """Return how many standard errors the interval must reach so that an end of it is nil.
+
+        `interval` turned round: it holds nil if its `far` is larger than this.
+        """
+        values = self.values
+        edge = 1 / (len(values) + 1)
+        below = float(np.mean(values < -1e-12) + np.mean(np.abs(values) <= 1e-12) / 2)
+        at = float(ndtri(np.clip(below, edge, 1 - edge))) - self.bias
+        room = 1 + self.skew * at
+        return abs(at / room - self.bias) if room > 0 else math.inf
 
 
 def expanded(rows: int, spent: int) -> float:

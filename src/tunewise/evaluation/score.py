@@ -16,12 +16,12 @@ from tunewise.errors import DataError
 from tunewise.evaluation.answers import Answers, Integers, answered_rows, matched
 from tunewise.evaluation.calibration import calibration, sureness
 from tunewise.evaluation.checks import check_figures, reading_grade
-from tunewise.evaluation.f1 import Cells, MacroF1, cells, smoothed
+from tunewise.evaluation.f1 import MacroF1, cell_numbers, cells, smoothed
 from tunewise.evaluation.groups import group_numbers
 from tunewise.evaluation.mean import METHOD, Skewed, grouped_share, mean_interval
 from tunewise.evaluation.resampling import (
     RESAMPLES,
-    bca_interval,
+    BCa,
     bootstrapped,
     bundled,
     expanded,
@@ -159,21 +159,17 @@ def macro_f1_interval(
         return Interval(value, low, high, "as accuracy, since all rows are alike")
     more = smoothed(found)
     statistic = MacroF1(more)
-    bundles = None if groups is None else bundled(_cell_of(answers, more), more.counts, groups)
+    bundles = None
+    if groups is not None:
+        cell = cell_numbers(more, answers.targets, answers.answers)
+        bundles = bundled(cell, more.counts, groups)
     values = bootstrapped(statistic, more.counts, seed, resamples, bundles)
     worth = len(answers.ids) if groups is None else int(groups.max()) + 1
     far = expanded(worth, len(np.unique(answers.targets)))
-    low, high = bca_interval(statistic, more.counts, values, far, bundles)
+    low, high = BCa(statistic, more.counts, values, bundles).interval(far)
     what = "the rows" if groups is None else "groups of rows"
     method = f"BCa bootstrap, {resamples:,} resamples of {what}"
     return Interval(value, min(low, value), max(high, value), method)
-
-
-def _cell_of(answers: Answers, of: Cells) -> Integers:
-    """Return the number of each row's cell."""
-    place = {tuple(code): number for number, code in enumerate(of.codes.tolist())}
-    rows = np.stack([answers.targets, answers.answers], axis=1).tolist()
-    return np.array([place[tuple(row)] for row in rows], dtype=np.int64)
 
 
 def text_intervals(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +68,10 @@ def row_scores(
     if metric == "similarity":
         assert asked.encoder is not None, "the task names an encoder where it asks for the metric"
         return similarities(asked.encoder, targets, answers)
-    measure = MEASURES[metric]
     pairs = zip(targets, answers, strict=True)
-    return np.array([measure(target, answer) for target, answer in pairs], dtype=np.float64)
+    return np.array([_score(metric, target, answer) for target, answer in pairs], dtype=np.float64)
+
+
+@functools.lru_cache(maxsize=50_000)  # a verdict compares the same answers with several others
+def _score(metric: str, target: str, answer: str) -> float:
+    return MEASURES[metric](target, answer)
