@@ -143,6 +143,45 @@ def test_changed_test_rows_refit_nothing(task: Path) -> None:
         assert len(answers(folder, name)) == len(splits.test) - 1
 
 
+ECHO = """
+import json, sys
+for line in sys.stdin:
+    asked = json.loads(line)
+    loud = asked["input"].isupper() or asked["input"].startswith("Hello, ")
+    said = "card_arrival" if loud else "exchange_rate"
+    print(json.dumps({"id": asked["id"], "prediction": said}))
+"""
+
+
+def test_requests_are_asked_again_in_other_words_and_by_other_seeds(task: Path) -> None:
+    home = task.parent
+    (home / "echo.py").write_text(ECHO)
+    command = f"existing: {{name: rules, command: [{sys.executable}, echo.py]}}"
+    asked = "consistency: {rows: 10, seeds: 1}\ndecide: {least_consistency: 0.5}\n"
+    folder = run(write_task(home, f"[majority, {command}, probe: {{C: [1]}}]", asked))
+    cards = {
+        name: read_record(folder.candidate(name).scorecard("test"), Scorecard)
+        for name in ("majority", "rules", "probe-minilm-l6")
+    }
+    assert cards["majority"].consistency == ()
+    (rules,) = cards["rules"].consistency  # a greeting turns its answer round, and nothing else
+    assert (rules.over, rules.requests, rules.alike.value) == ("rewordings", 10, 0.0)
+    words, seeds = cards["probe-minilm-l6"].consistency
+    assert (words.over, words.requests) == ("rewordings", 10)
+    assert words.alike.value > 0.5
+    assert (seeds.over, seeds.requests, seeds.answers) == ("seeds", 10, 20)
+    assert seeds.alike.value == 1  # logistic regression knows no chance
+    verdict = read_record(folder.verdict, Verdict)
+    told = " ".join(verdict.reasons)
+    assert (
+        "rules is set aside: it gives the same answer to 0% of 10 requests asked in other" in told
+    )
+    assert "Consistency</h2>" in folder.report.read_text(encoding="utf-8")
+    before = stamps(folder)
+    run(task)
+    assert stamps(folder) == before
+
+
 def test_a_changed_model_is_noticed(task: Path) -> None:
     folder = run(task)
     weights = next(folder.candidate("encoder-minilm-l6").path.rglob("*.safetensors"))

@@ -61,12 +61,14 @@ def describe(folder: RunFolder, task_text: str) -> None:
 
 
 def columns_asked(task: Task) -> list[str]:
-    """Return the columns that existing systems' answers are read from."""
-    return sorted(
+    """Return further columns that the task names: existing systems' answers, the same request's."""
+    existing = [
         entry.settings.column  # type: ignore[attr-defined]
         for entry in named(task.candidates).values()
         if entry.kind == "existing" and entry.settings.column  # type: ignore[attr-defined]
-    )
+    ]
+    same = task.consistency.same_request if task.consistency else None
+    return sorted([*existing, *([same] if same else [])])
 
 
 def read_rows(

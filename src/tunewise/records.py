@@ -15,6 +15,7 @@ Severity = Literal["error", "warning", "note"]
 Decision = Literal["tune", "prompt", "keep", "not enough evidence", "none meets your bar"]
 Role = Literal["system", "user", "assistant"]
 Action = Literal["delete", "relabel", "rewrite"]
+Ways = Literal["rewordings", "same_request", "seeds"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +259,31 @@ class Calibration:
 
 
 @dataclass(frozen=True, slots=True)
+class Consistency:
+    """How alike a candidate's answers to the same request are, right or wrong.
+
+    Attributes:
+        over: what the answers differ in: small changes of the wording, rows that the user's column
+            says are the same request, or the seed that the candidate was fitted with.
+        requests: that have several answers.
+        answers: to all of them.
+        alike: share of the requests to which all answers are the same.
+        likeness: mean ROUGE-L of each two answers to a request; None for labels.
+    """
+
+    over: Ways
+    requests: int
+    answers: int
+    alike: Interval
+    likeness: Interval | None = None
+
+    @property
+    def figure(self) -> Interval:
+        """What says how consistent it is: likeness of written answers, the share of labels."""
+        return self.likeness or self.alike
+
+
+@dataclass(frozen=True, slots=True)
 class Scorecard:
     """How one candidate did on one side of the split.
 
@@ -276,6 +302,7 @@ class Scorecard:
         seconds_per_request: mean over single requests, with its interval.
         cost_range: `cost_per_1000` with its interval.
         local: whether no row leaves the machine.
+        consistency: where the task asks for it, one for each way in which answers can differ.
     """
 
     candidate: str
@@ -302,6 +329,7 @@ class Scorecard:
     seconds_per_request: Interval | None = None
     cost_range: Interval | None = None
     local: bool = True
+    consistency: tuple[Consistency, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

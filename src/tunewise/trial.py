@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from tunewise.asked_again import asked_again, consistency_of
 from tunewise.candidates import FAMILIES, Candidate, Fitted, Outward, Setup, candidate
 from tunewise.data.shapes.turns import last_answer
 from tunewise.evaluation.score import scorecard
@@ -25,7 +26,7 @@ from tunewise.records import Dataset, Example, Finding, Prediction, Split, Split
 from tunewise.rendering.wording import OWN
 from tunewise.task.settings import ApiSettings, Entry, PromptSettings, Task
 from tunewise.workspace.folder import RunFolder
-from tunewise.workspace.stages import record_of, run_stage
+from tunewise.workspace.stages import StageRecord, record_of, run_stage
 
 FIT_VERSION = 1  # each rises when its stage would leave something else for the same inputs
 ANSWERS_VERSION = 2
@@ -79,8 +80,8 @@ class Work:
         return part, f"{most:,} of the {len(rows):,} {side} rows, drawn at random by hash"
 
 
-def _lot(row_id: str, side: Split, seed: int) -> str:
-    return hashlib.sha256(f"{side} {seed} {row_id}".encode()).hexdigest()
+def _lot(row_id: str, what: str, seed: int) -> str:
+    return hashlib.sha256(f"{what} {seed} {row_id}".encode()).hexdigest()
 
 
 class Trial:
@@ -120,7 +121,7 @@ class Trial:
             "seed": self.setup.seed,
             "instruction": self.setup.instruction,
             "models": [work.models[name] for name in models_of(self.entry)],
-            "outside": self._outside_files(),
+            "outside": self.outside_files(),
         }
         began = time.monotonic()
         fresh = run_stage(
@@ -146,8 +147,7 @@ class Trial:
         """Answer and score the rows of one side, unless that was done with the same model."""
         work, files = self.work, self.files
         rows, part = work.part(side, self.entry)
-        fit = record_of(work.folder, f"{self.name}.fit")
-        assert fit is not None, "fit comes before answer"
+        fit = self.fit_record()
         run_stage(
             work.folder,
             f"{self.name}.answers.{side}",
@@ -155,10 +155,11 @@ class Trial:
             inputs={
                 "fit": [fit.fingerprint, fit.outputs],
                 "rows": [[row.id, row.input] for row in rows],
-                "outside": self._outside_files(),
+                "outside": self.outside_files(),
             },
             work=lambda: self._answer_files(side, rows),
         )
+        again = asked_again(self, rows) if side == "test" else {}
         run_stage(
             work.folder,
             f"{self.name}.score.{side}",
@@ -171,24 +172,41 @@ class Trial:
                 "groups": [row.group for row in rows],
                 "checks": work.task.checks,
                 "similarity": work.task.encoder_of_similarity,
+                **again,
             },
             work=lambda: self._score_files(side, rows, part, fit.seconds),
         )
 
-    def _answer_files(self, side: Split, rows: Sequence[Example]) -> list[Path]:
+    def fit_record(self) -> StageRecord:
+        """Return what is on record of the fit, which comes before any answer."""
+        fit = record_of(self.work.folder, f"{self.name}.fit")
+        assert fit is not None, "fit comes before answer"
+        return fit
+
+    def few(self, rows: Sequence[Example], most: int) -> list[Example]:
+        """Return some of the rows, drawn by hash, as a candidate may see them."""
+        lots = sorted(rows, key=lambda row: _lot(row.id, "again", self.work.task.seed))
+        return [_without_target(row) for row in lots[:most]]
+
+    def loaded(self) -> Fitted:
+        """Return the fitted candidate as it lies on the disk."""
         if self.fitted is None:
             self.fitted = self.candidate.load(self.files.path)
+        return self.fitted
+
+    def _answer_files(self, side: Split, rows: Sequence[Example]) -> list[Path]:
+        fitted = self.loaded()
         blind = [_without_target(row) for row in rows]
-        if announce := getattr(self.fitted, "announce", None):
+        if announce := getattr(fitted, "announce", None):
             announce(len(blind), self.work.progress)
         first, latencies = list[Prediction](), tuple[float, ...]()
-        if side == "test" and getattr(self.fitted, "timed", True):
-            first, latencies = _one_by_one(self.fitted, blind, self.work.progress)
+        if side == "test" and getattr(fitted, "timed", True):
+            first, latencies = _one_by_one(fitted, blind, self.work.progress)
         rest = blind[len(first) :]
         began = time.perf_counter()
-        predictions = self.fitted.predict(rest, self.work.progress) if rest else []
+        predictions = fitted.predict(rest, self.work.progress) if rest else []
         seconds, timed = time.perf_counter() - began, len(rest)
-        if getattr(self.fitted, "from_memory", False):  # reading what was asked before takes none
+        if getattr(fitted, "from_memory", False):  # reading what was asked before takes none
             seconds, timed = 0.0, 0
         write_jsonl(self.files.predictions(side), [*first, *predictions])
         write_json(self.files.timing(side), Timing(timed, seconds, latencies))
@@ -211,11 +229,12 @@ class Trial:
             fit_seconds=fit_seconds,
             asked=self.work.asked,
             local=getattr(self.entry.settings, "endpoint", None) is None,
+            consistency=consistency_of(self, rows) if side == "test" else (),
         )
         write_json(self.files.scorecard(side), card)
         return [self.files.scorecard(side)]
 
-    def _outside_files(self) -> dict[str, object]:
+    def outside_files(self) -> dict[str, object]:
         """Return what else an existing system's answers depend on, as far as it can be known."""
         settings, found = self.entry.settings, dict[str, object]()
         for word in (getattr(settings, "file", None), *(getattr(settings, "command", None) or ())):

@@ -29,6 +29,9 @@ def decide(  # noqa: PLR0917 -- the command line gives them by name
     minimum_gain: Annotated[float | None, typer.Option(help="Gain worth having.")] = None,
     margin: Annotated[float | None, typer.Option(help="Difference that is none.")] = None,
     metric: Annotated[str | None, typer.Option(help="What candidates are compared by.")] = None,
+    least_consistency: Annotated[
+        float | None, typer.Option(help="Least share of requests answered alike.")
+    ] = None,
     run_locally: Annotated[
         bool | None, typer.Option("--run-locally/--anywhere", help="Whether endpoints are out.")
     ] = None,
@@ -49,6 +52,7 @@ def decide(  # noqa: PLR0917 -- the command line gives them by name
         "minimum_gain": minimum_gain,
         "margin": margin,
         "metric": metric,
+        "least_consistency": least_consistency,
         "run_locally": run_locally,
     }
     from tunewise.files import plain

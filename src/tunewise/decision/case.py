@@ -13,7 +13,7 @@ from tunewise.decision.rules import Outcome, Pair, Relation
 from tunewise.decision.words import counted, percent, percent_range, points, points_range
 from tunewise.evaluation.remembered import Comparisons
 from tunewise.evaluation.texts import PLAIN, Asked
-from tunewise.records import Comparison, Costs, Example, Family, Prediction, Scorecard
+from tunewise.records import Comparison, Consistency, Costs, Example, Family, Prediction, Scorecard
 from tunewise.task.settings import DecideSettings
 
 SCORES = {
@@ -155,6 +155,23 @@ def performance(case: Case, name: str, *, with_range: bool = True) -> str:
     if figure.value == 0:
         return f"answers none of {_the_rows(case, rows)} correctly{span}"
     return f"answers {percent(figure.value, rows)}% of {_the_rows(case, rows)} correctly{span}"
+
+
+AGAIN = {
+    "rewordings": "asked in other words",
+    "same_request": "worded differently by your rows",
+    "seeds": "asked of it fitted with other seeds",
+}
+
+
+def alike(found: Consistency) -> str:
+    """Return how consistent a candidate is: 'gives the same answer to 97% of 100 requests …'."""
+    span = percent_range(found.figure, found.requests)
+    share = percent(found.figure.value, found.requests)
+    requests = counted(found.requests, "request")
+    if found.likeness is not None:
+        return f"gives answers {share}% alike (ROUGE-L, {span}) to {requests} {AGAIN[found.over]}"
+    return f"gives the same answer to {share}% of {requests} {AGAIN[found.over]} ({span})"
 
 
 def _the_rows(case: Case, rows: int) -> str:

@@ -12,7 +12,7 @@ from itertools import combinations
 from tunewise.decision.case import Case, advantage
 from tunewise.decision.finalists import milliseconds
 from tunewise.decision.money import break_even
-from tunewise.decision.words import asked, counted, dollars, time
+from tunewise.decision.words import asked, counted, dollars, percent, time
 from tunewise.evaluation.significance import ALPHA
 from tunewise.records import BreakEven
 
@@ -89,6 +89,11 @@ def _limits(case: Case) -> Iterator[str]:
         if case.value(name) >= best + case.settings.minimum_gain and price is not None:
             allowed = f"{dollars(price.value)} for 1,000 requests"
             yield f"If {allowed} were allowed, {name} would be looked at."
+    for name in case.final.fickle:
+        if case.value(name) >= best + case.settings.minimum_gain:
+            worst = min(case.test[name].consistency, key=lambda one: one.figure.value)
+            share = percent(worst.figure.value, worst.requests)
+            yield f"If {share}% alike were enough, {name} would be looked at."
     for name in case.final.outside:
         if case.value(name) >= best + case.settings.minimum_gain:
             yield f"If rows might leave the machine, {name} would be looked at."

@@ -38,6 +38,8 @@ class Final:
         unpriced: candidates whose cost the limit asks for but nobody knows.
         outside: candidates set aside because rows leave the machine.
         low: candidates set aside because their metric is below the user's bar.
+        fickle: candidates set aside because they answer the same request too unlike.
+        untried: candidates of which consistency is asked but nobody measured it.
     """
 
     finalists: dict[Family, str]
@@ -48,11 +50,13 @@ class Final:
     unpriced: tuple[str, ...] = ()
     outside: tuple[str, ...] = ()
     low: tuple[str, ...] = ()
+    fickle: tuple[str, ...] = ()
+    untried: tuple[str, ...] = ()
 
     @property
     def set_aside(self) -> tuple[str, ...]:
         """All candidates that a limit of the user's rules out."""
-        return tuple(sorted({*self.slow, *self.dear, *self.outside, *self.low}))
+        return tuple(sorted({*self.slow, *self.dear, *self.outside, *self.low, *self.fickle}))
 
 
 def final(
@@ -91,11 +95,13 @@ def final(
         for name, card in test.items()
         if card.family != "floor" and card.metrics[settings.metric].value < bar
     }
+    alike = settings.least_consistency
+    tested = {n for n, card in test.items() if card.family != "floor" and alike is not None}
+    fickle = {n for n in tested if alike is not None and _below(steadiness(test[n]), alike)}
+    aside = slow | dear | outside | low | fickle
     entrants = {
         family: tuple(
-            name
-            for name in sorted(test)
-            if test[name].family == family and name not in slow | dear | outside | low
+            name for name in sorted(test) if test[name].family == family and name not in aside
         )
         for family in EFFORT
     }
@@ -115,6 +121,8 @@ def final(
         unpriced=tuple(sorted(n for n, price in prices.items() if price is None)),
         outside=tuple(sorted(outside)),
         low=tuple(sorted(low)),
+        fickle=tuple(sorted(fickle)),
+        untried=tuple(sorted(n for n in tested if not test[n].consistency)),
     )
 
 
@@ -146,6 +154,15 @@ def in_order(
 def lightness(card: Scorecard) -> int:
     """Return how laborious a candidate's kind is within its family, 0 being the lightest."""
     return LIGHTNESS.index(card.kind) if card.kind in LIGHTNESS else len(LIGHTNESS)
+
+
+def _below(value: float | None, least: float) -> bool:
+    return value is not None and value < least
+
+
+def steadiness(card: Scorecard) -> float | None:
+    """Return the least of what was measured of a candidate's consistency; None if nothing was."""
+    return min((one.figure.value for one in card.consistency), default=None)
 
 
 def milliseconds(card: Scorecard) -> float | None:

@@ -13,6 +13,7 @@ from tunewise.decision.case import (
     Case,
     advantage,
     advantage_range,
+    alike,
     gap,
     no_effort,
     performance,
@@ -170,11 +171,29 @@ def _set_aside(case: Case) -> Iterator[str]:
         yield (
             f"{name} is set aside: it {performance(case, name)}, and you asked for at least {bar}%."
         )
+    yield from _too_fickle(case)
     for name in case.final.outside:
         yield (
             f"{name} is set aside: it sends rows to an endpoint, and only what runs locally may"
             f" win; it {performance(case, name, with_range=False)}."
         )
+
+
+def _too_fickle(case: Case) -> Iterator[str]:
+    least = case.settings.least_consistency
+    for name in case.final.fickle if least is not None else ():
+        worst = min(case.test[name].consistency, key=lambda one: one.figure.value)
+        wanted = percent(least or 0.0, worst.requests)
+        yield f"{name} is set aside: it {alike(worst)}, and you asked for at least {wanted}%."
+    for name in case.final.untried:
+        yield f"Whether {name} answers the same request alike isn't known; it wasn't asked again."
+
+
+def _consistent(case: Case) -> Iterator[str]:
+    """Tell how alike the winner's answers to the same request are."""
+    if case.winner is not None:
+        for one in case.test[case.winner].consistency:
+            yield f"{case.winner} {alike(one)}."
 
 
 def _too_slow(case: Case) -> Iterator[str]:
@@ -436,4 +455,5 @@ DOUBTS: tuple[Callable[[Case], Iterator[str]], ...] = (
     _no_label,
     _too_good,
     _slowest,
+    _consistent,
 )

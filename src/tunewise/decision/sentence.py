@@ -134,6 +134,7 @@ def _ruled_out(case: Case) -> str:
         (final.slow, f"{time(settings.max_latency_ms or 0.0)} a request at most"),
         (final.dear, f"{dollars(settings.max_cost_per_1000 or 0.0)} for 1,000 requests at most"),
         (final.outside, "only what runs locally"),
+        (final.fickle, f"{percent(settings.least_consistency or 0.0, 1)}% alike at least"),
     ]
     wanted = " and ".join(words for names, words in limits if names)
     return f"you asked for {wanted}; the best that was tried, {best}, {performance(case, best)}"

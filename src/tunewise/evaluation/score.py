@@ -30,6 +30,7 @@ from tunewise.evaluation.texts import PLAIN, Asked, row_scores
 from tunewise.records import (
     CheckFigures,
     ConfusedPair,
+    Consistency,
     Example,
     Family,
     Interval,
@@ -59,6 +60,7 @@ def scorecard(
     fit_seconds: float | None,
     asked: Asked = PLAIN,
     local: bool = True,
+    consistency: tuple[Consistency, ...] = (),
 ) -> Scorecard:
     """Return how one candidate did on the given rows.
 
@@ -79,6 +81,7 @@ def scorecard(
         fit_seconds: wall time of fitting; None if not measured.
         asked: what written answers are judged by besides.
         local: whether no row leaves the machine.
+        consistency: as measured, where the task asks for it.
 
     Raises:
         DataError: rows, predictions or times that can't be or don't fit together.
@@ -131,6 +134,7 @@ def scorecard(
         seconds_per_request=positive_mean(latencies),
         cost_range=_cost_range(kept),
         local=local,
+        consistency=consistency,
     )
 
 

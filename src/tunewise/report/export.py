@@ -54,6 +54,20 @@ def as_markdown(evidence: Evidence) -> str:
             for c in verdict.costs
         ]
         lines += [""]
+    consistent = [(one, found) for one in evidence.judged for found in one.card.consistency]
+    if consistent:
+        lines += [
+            "## Consistency",
+            "",
+            "| Candidate | Over | Alike | Requests |",
+            "|:--|:--|--:|--:|",
+        ]
+        lines += [
+            f"| {one.name} | {found.over.replace('_', ' ')} | {figures.share(found.figure.value)}"
+            f" ({figures.share_range(found.figure)}) | {found.requests:,} |"
+            for one, found in consistent
+        ]
+        lines += [""]
     wrong = mistakes_of(evidence, leader) if leader else None
     if wrong and wrong.slices:
         weak = weakest(wrong.slices)

@@ -57,6 +57,11 @@ MACHINE = {
     "cores": "Cores",
     "memory_gb": "Memory, GB",
 }
+AGAIN = {
+    "rewordings": "in other words",
+    "same_request": "in rows of the same request",
+    "seeds": "of fits with other seeds",
+}
 SEVERITIES = ("error", "warning", "note")
 
 
@@ -123,6 +128,7 @@ def page(evidence: Evidence) -> str:
             differences=samples.differences(evidence, leader, other) if leader and other else [],
             wrong=wrong if wrong and wrong.shown else None,
             weak=weakest(wrong.slices) if wrong else None,
+            consistent=[one for one in evidence.judged if one.card.consistency],
             believed=[one for one in evidence.finalists if one.card.calibration is not None],
             script=script(),
             script_hash=script_hash(),
@@ -251,7 +257,7 @@ def environment() -> jinja2.Environment:
         "cell_text": _cell_text,
         "user_label_text": text.one_line,
     }
-    made.globals |= {"FAMILIES": FAMILIES, "KINDS": KINDS, "MACHINE": MACHINE}
+    made.globals |= {"FAMILIES": FAMILIES, "KINDS": KINDS, "MACHINE": MACHINE, "AGAIN": AGAIN}
     return made
 
 

@@ -634,6 +634,11 @@ class DecideSettings(Strict):
     run_locally: bool = Field(
         False, description="Only candidates that send nothing to an endpoint may win."
     )
+    least_consistency: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        None,
+        description="A candidate that answers the same request less alike than this is not to be"
+        " used: the share of labels, ROUGE-L of written answers; needs consistency.",
+    )
 
 
 class CheckSettings(Strict):
@@ -699,6 +704,31 @@ class CheckSettings(Strict):
             return self.name
         words = ", ".join(value) if isinstance(value, list) else str(value)
         return key if key == "json_schema" else f"{key} {words}"[:80]
+
+
+Rewording = Literal["case", "punctuation", "greeting", "typo"]
+
+
+class ConsistencySettings(Strict):
+    """Whether the same request gets the same answer, however it is worded."""
+
+    rewordings: list[Rewording] = Field(
+        list(get_args(Rewording)),
+        description="Small changes of the wording after which test rows are asked again.",
+    )
+    rows: PositiveInt = Field(
+        100, description="Test rows, at most, that are asked again; a random part."
+    )
+    same_request: str | None = Field(
+        None,
+        description="Column of the data files in which rows that are the same request, differently"
+        " worded, have the same value.",
+    )
+    seeds: Annotated[int, Field(ge=0, le=16)] = Field(
+        0,
+        description="Further seeds with which prompted and tuned candidates are fitted anew, to ask"
+        " the same rows; takes as long as fitting so many times.",
+    )
 
 
 class BudgetSettings(Strict):
@@ -768,6 +798,9 @@ class Task(Strict):
         description="Encoder whose embeddings say how near in meaning an answer is to the right"
         " one, such as minilm-l6. Left out: none, unless decide.metric is similarity.",
     )
+    consistency: ConsistencySettings | None = Field(
+        None, description="Whether answers are alike over rewordings. Left out: not looked at."
+    )
     decide: DecideSettings = DecideSettings()
     spending: SpendingSettings = SpendingSettings()
     offline: bool = Field(False, description="Forbid candidates that send rows to an endpoint.")
@@ -813,6 +846,8 @@ class Task(Strict):
                 f"{'checks' if self.checks else 'similarity'}: they look at written answers, and"
                 " the task is of kind 'classification'; leave them out"
             )
+        if self.decide.least_consistency is not None and self.consistency is None:
+            raise ValueError("decide: least_consistency needs consistency, which measures it")
         if self.decide.metric == "checks" and not self.checks:
             raise ValueError("decide: metric 'checks' needs at least one item in checks")
         if self.kind == "classification":
