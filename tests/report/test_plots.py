@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tunewise.records import Interval
-from tunewise.report import plots
+from tunewise.report import pareto, plots
 from tunewise.report.gather import Evidence, Judged
 
 shares = st.floats(0, 1)
@@ -54,7 +54,7 @@ def test_all_points_lie_inside_the_scatter_and_its_words_do_not_touch(
 ) -> None:
     values = [(0.4, 0.5, 0.6)] * len(seconds)
     judged = with_figures(evidence.judged[0], values, seconds)
-    drawing = plots.scatter(judged, "accuracy", 0.3)
+    drawing = pareto.scatter(judged, "accuracy", pareto.across_time(judged, 0.3))
     assert drawing is not None
     left, top, right, bottom = plots.FRAME
     for point in drawing.points:
@@ -70,7 +70,7 @@ def test_all_points_lie_inside_the_scatter_and_its_words_do_not_touch(
 def test_faster_stands_left_and_better_stands_higher(evidence: Evidence) -> None:
     values = [(0.8, 0.9, 0.95), (0.5, 0.6, 0.7)]
     judged = with_figures(evidence.judged[0], values, [0.01, 0.5])
-    drawing = plots.scatter(judged, "accuracy", None)
+    drawing = pareto.scatter(judged, "accuracy", pareto.across_time(judged, None))
     assert drawing is not None
     fast, slow = drawing.points
     assert fast.x < slow.x
@@ -79,19 +79,49 @@ def test_faster_stands_left_and_better_stands_higher(evidence: Evidence) -> None
 
 def test_unmeasured_latency_is_named_and_not_drawn(evidence: Evidence) -> None:
     values = [(0.8, 0.9, 0.95)] * 2
-    one_known = plots.scatter(
-        with_figures(evidence.judged[0], values, [0.01, None]), "accuracy", None
-    )
+    some = with_figures(evidence.judged[0], values, [0.01, None])
+    one_known = pareto.scatter(some, "accuracy", pareto.across_time(some, None))
     assert one_known is not None
     assert one_known.absent == ("c1",)
     none_known = with_figures(evidence.judged[0], values, [None, None])
-    assert plots.scatter(none_known, "accuracy", None) is None
+    assert pareto.scatter(none_known, "accuracy", pareto.across_time(none_known, None)) is None
+
+
+def priced(judged: list[Judged], *prices: float | None) -> pareto.Across:
+    costs = {one.name: price for one, price in zip(judged, prices, strict=True)}
+    return pareto.across_cost(costs, None)
+
+
+def test_who_is_outdone_is_told_by_quality_time_and_cost_together(evidence: Evidence) -> None:
+    values = [(0.8, 0.9, 0.95), (0.7, 0.85, 0.9), (0.7, 0.85, 0.9)]
+    judged = with_figures(evidence.judged[0], values, [0.5, 0.5, 0.1])
+    time = pareto.across_time(judged, None)
+    by_time = pareto.outdone(judged, "accuracy", [time])
+    assert by_time == {"c0": None, "c1": "c0", "c2": None}  # c2 is worse but faster
+    dear = priced(judged, 3.0, 1.0, 1.0)
+    assert pareto.outdone(judged, "accuracy", [time, dear])["c1"] == "c2"
+    unknown = priced(judged, None, 1.0, 1.0)
+    assert pareto.outdone(judged, "accuracy", [unknown])["c1"] is None
+    alike = pareto.outdone(judged[1:], "accuracy", [priced(judged[1:], 1.0, 1.0)])
+    assert alike == {"c1": None, "c2": None}
+
+
+def test_cost_is_drawn_and_outdone_points_say_by_whom(evidence: Evidence) -> None:
+    values = [(0.8, 0.9, 0.95), (0.7, 0.85, 0.9), (0.5, 0.6, 0.7)]
+    judged = with_figures(evidence.judged[0], values, [0.1, 0.1, 0.1])
+    cost = priced(judged, 0.004, 2.0, None)
+    found = pareto.scatter(judged, "accuracy", cost, pareto.outdone(judged, "accuracy", [cost]))
+    assert found is not None
+    assert [(p.told, p.outdone) for p in found.points] == [("$0.004", None), ("$2.00", "c0")]
+    assert found.points[0].x < found.points[1].x
+    assert found.absent == ("c2",)
+    assert {t.text for t in found.x_ticks} >= {"$0.01", "$1"}
 
 
 def test_letters_of_close_points_do_not_lie_on_each_other(evidence: Evidence) -> None:
     values = [(0.88, 0.9, 0.92), (0.885, 0.905, 0.925), (0.89, 0.91, 0.93)]
     judged = with_figures(evidence.judged[0], values, [0.0100, 0.0102, 0.0104])
-    drawing = plots.scatter(judged, "accuracy", None)
+    drawing = pareto.scatter(judged, "accuracy", pareto.across_time(judged, None))
     assert drawing is not None
     spots = [(p.text_x, p.text_y) for p in drawing.points]
     for n, (x, y) in enumerate(spots):

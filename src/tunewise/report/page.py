@@ -22,7 +22,7 @@ from markupsafe import Markup, escape
 from tunewise.audit.masking import excerpt
 from tunewise.evaluation.slices import weakest
 from tunewise.records import Comparison, Finding, LabelFigures, LeftOut
-from tunewise.report import curve_plot, figures, loss_plot, plots, samples, text
+from tunewise.report import curve_plot, figures, loss_plot, pareto, plots, samples, text
 from tunewise.report.gather import SIDES, Evidence, Judged
 from tunewise.report.wrong import mistakes_of
 from tunewise.version import __version__
@@ -99,8 +99,9 @@ def page(evidence: Evidence) -> str:
     """Return the report as HTML; the same evidence gives the same bytes."""
     leader, other = samples.leader(evidence), samples.runner_up(evidence)
     metric = evidence.verdict.metric
-    limit = evidence.task.decide.max_latency_ms
     drawn = plots.worth_drawing(evidence.judged, metric)
+    across = _across(evidence, drawn)
+    dominated = pareto.outdone(drawn, metric, across)
     train = Counter(row.target for row in evidence.rows("train"))
     labels = evidence.dataset.labels
     wrong = mistakes_of(evidence, leader) if leader else None
@@ -120,7 +121,12 @@ def page(evidence: Evidence) -> str:
             test_rows=len(evidence.splits.test),
             has_cost=any(one.card.cost_per_1000 is not None for one in evidence.judged),
             dots=plots.dot_plot(drawn, metric),
-            scatter=plots.scatter(drawn, metric, limit / 1000 if limit else None),
+            scatters=[
+                scatter
+                for axis in across
+                if (scatter := pareto.scatter(drawn, metric, axis, dominated)) is not None
+            ],
+            dominated=dominated,
             not_drawn=[one for one in evidence.judged if one not in drawn],
             pairs=samples.worst_pairs(leader) if leader else [],
             matrix=samples.confusion(evidence, leader) if leader else None,
@@ -149,6 +155,17 @@ def page(evidence: Evidence) -> str:
             version=__version__,
         )
     )
+
+
+def _across(evidence: Evidence, drawn: list[Judged]) -> list[pareto.Across]:
+    """Return what quality is drawn against: time, and cost."""
+    asked = evidence.task.decide
+    limit = asked.max_latency_ms
+    costs = {c.candidate: c.per_1000.value for c in evidence.verdict.costs if c.per_1000}
+    return [
+        pareto.across_time(drawn, limit / 1000 if limit else None),
+        pareto.across_cost(costs, asked.max_cost_per_1000),
+    ]
 
 
 def _comparisons(evidence: Evidence) -> list[Comparison]:

@@ -11,18 +11,16 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tunewise.report.figures import duration
-from tunewise.report.gather import Judged, Role
+from tunewise.report.gather import Judged
 from tunewise.report.text import middle_cut, one_line
 
 WIDTH = 420.0
 LEFT, RIGHT = 12.0, 408.0  # of the dot plot
-FRAME = (48.0, 14.0, 404.0, 262.0)  # left, top, right, bottom of the scatter
+FRAME = (48.0, 14.0, 404.0, 262.0)  # left, top, right, bottom of drawings with two axes
 BARS = (10.0, 12.0, 410.0, 132.0)  # left, top, right, bottom of the histograms
 ROW = 44.0  # height of a candidate in the dot plot
 NAME_LETTERS = 36  # of a candidate's name that fit beside its figure
 STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.25)
-TICK_ROOM = 52.0  # for the words at a mark of the time axis
 FAR_BELOW = 0.1  # of accuracy or F1
 MOST_BINS = 24
 MOST_BARS = 200  # labels drawn one by one in the balance
@@ -56,33 +54,6 @@ class DotPlot:
     height: float
     ticks: tuple[Tick, ...]
     rows: tuple[Whisker, ...]
-
-
-@dataclass(frozen=True)
-class Point:
-    """One candidate in the scatter; `far` is its p95, `low` and `high` its quality's interval."""
-
-    one: Judged
-    role: Role
-    x: float
-    y: float
-    far: float | None
-    low: float
-    high: float
-    text_x: float
-    text_y: float
-
-
-@dataclass(frozen=True)
-class Scatter:
-    """Quality against latency. `limit` is the task's latency limit; `absent` have no latency."""
-
-    metric: str
-    x_ticks: tuple[Tick, ...]
-    y_ticks: tuple[Tick, ...]
-    points: tuple[Point, ...]
-    limit: Tick | None
-    absent: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -134,56 +105,6 @@ def dot_plot(judged: Sequence[Judged], metric: str) -> DotPlot:
     )
     height = 30.0 + ROW * (len(judged) - 1) + 46.0
     return DotPlot(metric, height, share_ticks(low, high, step, place), rows)
-
-
-def scatter(judged: Sequence[Judged], metric: str, limit_seconds: float | None) -> Scatter | None:
-    """Return quality against latency (logarithmic); None when no candidate's latency is known.
-
-    Args:
-        judged: the candidates; those without latency are named in `absent`.
-        metric: of the quality.
-        limit_seconds: the slowest p95 that the task allows, if it says so.
-    """
-    timed = [one for one in judged if one.card.latency_p50]
-    if not timed:
-        return None
-    left, top, right, bottom = FRAME
-    times = [t for one in timed for t in (one.card.latency_p50, one.card.latency_p95) if t]
-    first, last = _log_range([*times, *([limit_seconds] if limit_seconds else [])])
-    x = logarithmic(first, last, left, right)
-    figures = [one.figure(metric) for one in timed]
-    low, high, step = share_axis([i.low for i in figures], [i.high for i in figures], most_ticks=6)
-    y = linear(low, high, bottom, top)
-    places = [
-        (x(one.card.latency_p50 or 0), y(i.value)) for one, i in zip(timed, figures, strict=True)
-    ]
-    words = _words_beside(places)
-    points = tuple(
-        Point(
-            one=one,
-            role=one.role,
-            x=px,
-            y=py,
-            far=x(one.card.latency_p95) if one.card.latency_p95 else None,
-            low=y(i.low),
-            high=y(i.high),
-            text_x=tx,
-            text_y=ty,
-        )
-        for one, i, (px, py), (tx, ty) in zip(timed, figures, places, words, strict=True)
-    )
-    return Scatter(
-        metric=metric,
-        x_ticks=_log_ticks(first, last, x),
-        y_ticks=share_ticks(low, high, step, y),
-        points=points,
-        limit=_limit(limit_seconds, x),
-        absent=tuple(one.name for one in judged if not one.card.latency_p50),
-    )
-
-
-def _limit(seconds: float | None, place: Callable[[float], float]) -> Tick | None:
-    return Tick(place(seconds), f"limit {duration(seconds)}") if seconds else None
 
 
 def length_bars(lengths: Sequence[int]) -> Bars:
@@ -271,60 +192,7 @@ def share_ticks(
     )
 
 
-def _log_range(times: Sequence[float]) -> tuple[float, float]:
-    """Return ends with room on both sides of the smallest and the largest time."""
-    low, high = min(times), max(times)
-    room = max(1.35, (high / low) ** 0.06)
-    if high / low < 10:  # less than a decade would exaggerate small differences
-        room = max(room, (10 / (high / low)) ** 0.5)
-    return low / room, high * room
-
-
-def _log_ticks(low: float, high: float, place: Callable[[float], float]) -> tuple[Tick, ...]:
-    """Return marks at 1, 10, 100 ...; at 2 and 5 too, where there are few decades."""
-    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    leads = (1, 2, 5) if math.log10(high / low) < 2.2 else (1,)
-    found = [lead * 10.0**d for d in decades for lead in leads]
-    inside = [v for v in found if low <= v <= high]
-    taken: list[float] = []
-    for value in sorted(inside, key=lambda v: (round(math.log10(v), 9) % 1 != 0, v)):
-        if all(abs(_middle(place(value)) - other) >= TICK_ROOM for other in taken):
-            taken.append(_middle(place(value)))
-    return tuple(
-        Tick(place(v), _tick_time(v) if _middle(place(v)) in taken else "") for v in inside
-    )
-
-
-def _middle(at: float) -> float:
-    """Return the middle of a mark's words, which must end inside the drawing."""
-    return min(at, WIDTH - TICK_ROOM / 2)
-
-
-def _tick_time(seconds: float) -> str:
-    return f"{1000 * seconds:g} ms" if seconds < 0.999 else f"{seconds:,.0f} s"
-
-
 def _whole_step(least: float) -> int:
     """Return the smallest of 1, 2, 5, 10, 20, 50 ... that is at least `least`."""
     series = [lead * 10**d for d in range(9) for lead in (1, 2, 5)]
     return int(series[bisect.bisect_left(series, least)])
-
-
-def _words_beside(places: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return where each point's letter goes: the nearest spot that touches no other mark."""
-    left, top, right, bottom = FRAME
-    spots = [(11, -9), (-11, -9), (11, 16), (-11, 16), (20, 4), (-20, 4), (26, -20), (-26, -20)]
-    taken: list[tuple[float, float]] = []
-    for n, (x, y) in enumerate(places):
-        others = [(ox, oy) for m, (ox, oy) in enumerate(places) if m != n]
-
-        def room(spot: tuple[float, float], others: list[tuple[float, float]] = others) -> float:
-            tx, ty = spot[0], spot[1] - 4
-            marks = [*others, *((ax, ay - 4) for ax, ay in taken)]
-            inside = left < tx - 5 and tx + 5 < right and top < ty - 5 and ty + 5 < bottom
-            nearest = min((math.hypot(tx - mx, ty - my) for mx, my in marks), default=99.0)
-            return min(nearest, 14.0) - (0 if inside else 20)
-
-        best = max([(x + dx, y + dy) for dx, dy in spots], key=room)
-        taken.append(best)
-    return taken
