@@ -128,16 +128,24 @@ def _sizes(rows: int, groups: Integers | None) -> Integers:
 
 def _right_and_wrong(ours: int, theirs: int, rows: int) -> Found:
     discordance = (ours + theirs) / rows
-    p_value = min(1.0, 2 * float(bdtr(min(ours, theirs), ours + theirs, 0.5)))
     return Found(
-        difference=agreeing(paired_difference(ours, theirs, rows), p_value),
-        p_value=p_value,
+        difference=right_and_wrong_interval(ours, theirs, rows),
+        p_value=_exact_mcnemar(ours, theirs),
         test="exact McNemar",
         only_challenger=ours,
         only_incumbent=theirs,
         noticeable=noticeable_difference(rows, discordance),
         rows_needed=rows_to_notice(discordance, (ours - theirs) / rows),
     )
+
+
+def right_and_wrong_interval(ours: int, theirs: int, rows: int) -> Interval:
+    """Return the difference of two accuracies, agreeing with the exact test, as `Found` has it."""
+    return agreeing(paired_difference(ours, theirs, rows), _exact_mcnemar(ours, theirs))
+
+
+def _exact_mcnemar(ours: int, theirs: int) -> float:
+    return min(1.0, 2 * float(bdtr(min(ours, theirs), ours + theirs, 0.5)))
 
 
 def paired_difference(only_first: int, only_second: int, rows: int) -> Interval:
@@ -203,7 +211,8 @@ def _macro_f1(pair: Pair, seed: int) -> Found:
     null = _null(pair, plain, seed)
     interval, p_interval, spread = _smoothed_interval(pair, plain, value, seed)
     p_value = max(permutation_p(value, null), p_interval)
-    noticeable, needed = resampled_power(rows, value, float(null.std()), spread)
+    by_chance = float(null.std())  # at least the spread, to which smoothing adds a little
+    noticeable, needed = resampled_power(rows, value, by_chance, min(spread, by_chance))
     what = "whole groups, " if pair.groups is not None else ""
     return Found(
         difference=agreeing(interval, p_value),
