@@ -42,8 +42,9 @@ from tunewise.planning.work import Rows
 from tunewise.progress import Progress
 from tunewise.records import Finding, Prediction, Scorecard, Splits
 from tunewise.report.build import write_curve_page, write_report
+from tunewise.report.track import check_trackers, tell_tracker
 from tunewise.task.load import load_task
-from tunewise.task.settings import Entry, named
+from tunewise.task.settings import Entry, Tracker, named
 from tunewise.trial import Trial, Work, models_of
 from tunewise.version import __version__
 from tunewise.workspace.folder import CandidateFolder, RunFolder, held, made
@@ -51,7 +52,8 @@ from tunewise.workspace.stages import candidate_seconds, record_of, run_stage
 
 PLAN_VERSION = 1
 VERDICT_VERSION = 2  # each rises when its stage would leave something else for the same inputs
-REPORT_VERSION = 3
+REPORT_VERSION = 4
+TRACK_VERSION = 1
 
 
 def run(
@@ -77,6 +79,7 @@ def run(
         TunewiseError: a child of it for whatever the user can mend.
     """
     task = load_task(task_file)
+    check_trackers(task.track)
     task_folder = task_file.absolute().parent
     entries = named(task.candidates)
     path = (runs or task_folder / "runs") / task.task
@@ -102,6 +105,8 @@ def run(
         if task.budget is not None:
             _compare_with_plan(folder, entries, progress)
         _report_stage(folder, entries)
+        for tracker in task.track:
+            _track(folder, tracker, progress)
     return folder
 
 
@@ -250,6 +255,18 @@ def _report_stage(folder: RunFolder, entries: dict[str, Entry]) -> None:
         inputs={"files": _report_inputs(folder, entries), "tunewise": __version__},
         work=lambda: _report(folder),
     )
+
+
+def _track(folder: RunFolder, tracker: Tracker, progress: Progress) -> None:
+    """Tell a tracker of the run, once for each report."""
+
+    def work() -> list[Path]:
+        tell_tracker(folder, tracker)
+        progress.line(f"Told {tracker} of the run.")
+        return []
+
+    inputs = {"report": file_sha256(folder.report), "verdict": file_sha256(folder.verdict)}
+    run_stage(folder, f"track.{tracker}", version=TRACK_VERSION, inputs=inputs, work=work)
 
 
 def _report_inputs(folder: RunFolder, entries: dict[str, Entry]) -> dict[str, str]:

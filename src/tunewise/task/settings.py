@@ -706,6 +706,7 @@ class CheckSettings(Strict):
         return key if key == "json_schema" else f"{key} {words}"[:80]
 
 
+Tracker = Literal["mlflow", "trackio"]
 Rewording = Literal["case", "punctuation", "greeting", "typo"]
 
 
@@ -811,6 +812,11 @@ class Task(Strict):
         default_factory=dict,
         description="US dollars an hour of a card, by its name, in place of the catalogue's; of"
         " this machine under 'this machine'.",
+    )
+    track: list[Tracker] = Field(
+        default_factory=list,
+        description="Experiment trackers that are told of a finished run: figures, verdict, report."
+        " Left out: none.",
     )
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
