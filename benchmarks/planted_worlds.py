@@ -172,12 +172,12 @@ def verdict(world: World, seed: int) -> Verdict:
     candidates = {"majority": Who(0.0), **world.who}
     asked = Asked(world.checks)
     settings = DecideSettings.model_validate(world.wishes)
-    answers = {n: _answers(rng, world, n, w, test, w.quality) for n, w in _eased(candidates)}
+    answers = {n: _answers(rng, world, n, w, test, w.quality) for n, w in candidates.items()}
     chosen = {
         n: _answers(
             rng, world, n, w, validation, w.quality if w.validation is None else w.validation
         )
-        for n, w in _eased(candidates)
+        for n, w in candidates.items()
     }
 
     # fmt: off
@@ -197,10 +197,6 @@ def verdict(world: World, seed: int) -> Verdict:
         seed=seed, asked=asked,
     )
     # fmt: on
-
-
-def _eased(candidates: dict[str, Who]) -> list[tuple[str, Who]]:
-    return list(candidates.items())
 
 
 def _examples(rng: np.random.Generator, world: World, rows: int) -> list[Example]:

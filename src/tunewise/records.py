@@ -442,6 +442,11 @@ class Verdict:
     break_even: tuple[BreakEven, ...] = ()
     changes: tuple[str, ...] = ()
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether the evidence was enough; if not, the winner is what to use for now."""
+        return self.decision not in ("not enough evidence", "none meets your bar")
+
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:

@@ -177,7 +177,7 @@ def test_what_cannot_be_rated_is_refused(
     with pytest.raises(BadInput, match="Did you mean 'existing'"):
         sheet(folder.path, ("exsting",), "ann", 5)
     with pytest.raises(BadInput, match="one candidate, or two"):
-        sheet(folder.path, (), "ann", 5)
+        sheet(folder.path, ("existing", "majority", "prompt"), "ann", 5)
     run = str(folder.path)
     assert status(["review", run, "--candidate", "existing", "--reviewer", "../ann"]) == 2
     assert status(["review", run, "--results", "--csv-out", "x.csv"]) == 2

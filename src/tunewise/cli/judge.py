@@ -28,10 +28,9 @@ def judge(  # noqa: PLR0917 -- the command line gives them by name
     Its ratings never decide a verdict. How far it agrees with itself is told here, how far with
     people beside their ratings.
     """
-    from tunewise.api import Run
     from tunewise.candidates.prompt.local import Local
     from tunewise.candidates.prompt.settings_file import found_model
-    from tunewise.decision.words import percent, percent_range
+    from tunewise.decision.words import dollars, percent, percent_range
     from tunewise.files import plain
     from tunewise.progress import progress_for
     from tunewise.review.figures import JUDGE
@@ -40,10 +39,8 @@ def judge(  # noqa: PLR0917 -- the command line gives them by name
     from tunewise.workspace.folder import opened, task_folder_of
 
     folder = opened(run)
-    winner = Run(folder.path).verdict.winner
-    names = candidate or ([winner] if winner else [])
     tail = re.sub(r"[^A-Za-z0-9._-]", "-", model.rstrip("/").rsplit("/", 1)[-1])
-    made = sheet(run, names, f"{JUDGE}{tail}"[:64], rows)
+    made = sheet(run, candidate or [], f"{JUDGE}{tail}"[:64], rows)
     progress = progress_for(as_json)
     try:
         engine = Local(found_model(model, "causal", progress, task_folder_of(folder)))
@@ -54,7 +51,7 @@ def judge(  # noqa: PLR0917 -- the command line gives them by name
         typer.echo(json.dumps(plain(found), ensure_ascii=False))
         return
     tokens = "" if found.tokens_in is None else f", {found.tokens_in:,} tokens read"
-    cost = "" if found.cost is None else f", {found.cost:.4f} US dollars"
+    cost = "" if found.cost is None else f", {dollars(found.cost)}"
     typer.echo(
         f"{found.judge} rated {found.rows:,} rows in {found.seconds:.0f} s{tokens}{cost};"
         f" {found.nonsense:,} of {found.replies:,} replies were no rating."

@@ -34,23 +34,20 @@ def review(  # noqa: PLR0917 -- the command line gives them by name
     accepted or rejected. Keys: 1, 2, 3, 4, and the arrows. Several reviewers rate the same rows.
     """
     from tunewise.errors import BadInput
-    from tunewise.workspace.folder import opened
 
     if sum(map(bool, (csv_out, csv_in, results))) > 1:
         raise BadInput("--csv-out, --csv-in and --results don't go together", mend="Give one.")
     if results:
         _tell(run, as_json=as_json)
         return
-    from tunewise.api import Run
     from tunewise.review import ratings
-    from tunewise.review.items import sheet
+    from tunewise.review.items import OF_ONE, OF_TWO, sheet
 
-    winner = Run(opened(run).path).verdict.winner
-    names = candidate or ([winner] if winner else [])
-    found = sheet(run, names, ratings.checked_reviewer(reviewer), rows)
+    found = sheet(run, candidate or [], ratings.checked_reviewer(reviewer), rows)
     if csv_out is not None:
         ratings.write_table(found, csv_out)
-        words = "left, right, tie or neither" if len(names) == 2 else "accept or reject"
+        two = len(found.candidates) == 2
+        words = f"left, right, {' or '.join(OF_TWO)}" if two else " or ".join(OF_ONE)
         typer.echo(f"{csv_out}: {len(found.items):,} rows; fill the column 'rating' with {words}.")
     elif csv_in is not None:
         typer.echo(f"{ratings.taken_in(found, csv_in):,} ratings taken in.")

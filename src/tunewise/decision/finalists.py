@@ -46,12 +46,12 @@ class Final:
     slow: tuple[str, ...]
     untimed: tuple[str, ...]
     entrants: dict[Family, tuple[str, ...]]
-    dear: tuple[str, ...] = ()
-    unpriced: tuple[str, ...] = ()
-    outside: tuple[str, ...] = ()
-    low: tuple[str, ...] = ()
-    fickle: tuple[str, ...] = ()
-    untried: tuple[str, ...] = ()
+    dear: tuple[str, ...]
+    unpriced: tuple[str, ...]
+    outside: tuple[str, ...]
+    low: tuple[str, ...]
+    fickle: tuple[str, ...]
+    untried: tuple[str, ...]
 
     @property
     def set_aside(self) -> tuple[str, ...]:

@@ -98,9 +98,9 @@ class Skewed:
         self.spread = float(values.std())
         self.skewness = float(((values - self.mean) ** 3).mean() / self.spread**3)
 
-    def interval(self, level: float = 0.95) -> tuple[float, float]:
-        """Return the ends of the two-sided interval."""
-        far = float(stdtrit(self.rows - 1, (1 + level) / 2)) / math.sqrt(self.rows)
+    def interval(self) -> tuple[float, float]:
+        """Return the ends of the two-sided 95% interval."""
+        far = float(stdtrit(self.rows - 1, 0.975)) / math.sqrt(self.rows)
         return self.mean - self.spread * self._back(far), self.mean - self.spread * self._back(-far)
 
     def p_value(self, mean: float = 0.0) -> float:

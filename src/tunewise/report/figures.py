@@ -6,6 +6,7 @@ of HTML or terminals.
 
 from __future__ import annotations
 
+from tunewise.decision import words
 from tunewise.progress import clock
 from tunewise.records import Interval
 
@@ -123,14 +124,8 @@ def fit_time(seconds: float | None) -> str:
 
 
 def dollars(value: float | None) -> str:
-    """Return US dollars: '$0.42', '$1,234', '<$0.0001'."""
-    if value is None:
-        return UNKNOWN
-    if 0 < value < 0.0001:
-        return "<$0.0001"
-    if value >= 100:
-        return f"${value:,.0f}"
-    return f"${value:.2f}" if value >= 0.005 or value == 0 else f"${value:.2g}"
+    """Return US dollars as sentences have them, but shorter: '$0.42', '$1,234', '<$0.0001'."""
+    return UNKNOWN if value is None else words.dollars(value).replace("under ", "<")
 
 
 def rows_of(rows: int, whole: int) -> str:

@@ -116,11 +116,6 @@ class Evidence:
         return self.named(self.verdict.winner) if self.verdict.winner is not None else None
 
     @property
-    def is_settled(self) -> bool:
-        """Whether the evidence was enough; if not, the winner is what to use for now."""
-        return self.verdict.decision not in ("not enough evidence", "none meets your bar")
-
-    @property
     def sentence(self) -> str:
         """The verdict's sentence without the decision, for where that stands above it."""
         _, head, rest = self.verdict.sentence.partition(": ")

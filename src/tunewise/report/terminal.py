@@ -137,7 +137,7 @@ def _marked(card: Scorecard, verdict: Verdict) -> str:
 
 
 def _legend(scorecards: Mapping[str, Scorecard], verdict: Verdict) -> str:
-    settled = verdict.decision not in ("not enough evidence", "none meets your bar")
+    settled = verdict.is_settled
     said = ["· finalist"]
     if verdict.winner is not None:
         said.insert(0, "> winner" if settled else "> to use for now")

@@ -23,7 +23,7 @@ from tunewise.evaluation.agreement import (
 from tunewise.evaluation.differences import mean_difference
 from tunewise.evaluation.mean import mean_interval
 from tunewise.records import Interval
-from tunewise.review.items import ACCEPT, NEITHER, TIE
+from tunewise.review.items import ACCEPT, OF_TWO
 from tunewise.review.ratings import Rating
 
 JUDGE = "judge."  # what the names of judges that are models begin with
@@ -97,7 +97,7 @@ def _one(names: tuple[str, ...], choices: Choices, seed: int) -> Reviewed:
 
 
 def _ahead(choice: str, names: tuple[str, ...]) -> float:
-    if choice in (TIE, NEITHER):
+    if choice in OF_TWO:
         return 0.0
     return 1.0 if choice == names[0] else -1.0
 

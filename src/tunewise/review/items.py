@@ -14,14 +14,14 @@ from pathlib import Path
 from tunewise.data.store import load_dataset
 from tunewise.errors import BadInput, did_you_mean
 from tunewise.files import read_record, read_records
-from tunewise.records import Prediction, Splits
+from tunewise.records import Prediction, Splits, Verdict
 from tunewise.task.load import load_task
 from tunewise.task.settings import named
 from tunewise.workspace.folder import RunFolder, opened
 from tunewise.workspace.stages import trusted
 
 TIE, NEITHER, ACCEPT, REJECT = "tie", "neither", "accept", "reject"
-RESERVED = (TIE, NEITHER, ACCEPT, REJECT)
+OF_TWO, OF_ONE = (TIE, NEITHER), (ACCEPT, REJECT)  # beside 'left' and 'right'
 
 
 @dataclass(frozen=True)
@@ -39,18 +39,25 @@ class Item:
     answers: dict[str, str]
 
     def choice(self, said: str) -> str:
-        """Return what a reviewer's word means: 'left', 'right' or a word of RESERVED.
+        """Return what a reviewer's word means: a candidate's name, or the word itself.
 
         Raises:
             BadInput: no such word for this kind of item.
         """
         names = list(self.answers)
-        legal = {"left": names[0], "right": names[-1], TIE: TIE, NEITHER: NEITHER}
+        legal = {"left": names[0], "right": names[-1]} | {word: word for word in OF_TWO}
         if len(names) == 1:
-            legal = {ACCEPT: ACCEPT, REJECT: REJECT}
+            legal = {word: word for word in OF_ONE}
         if said not in legal:
             raise BadInput(f"'{said}' is no rating", mend=did_you_mean(said, legal))
         return legal[said]
+
+    def word(self, choice: str) -> str:
+        """Return what a choice is called where names aren't shown: 'left' rather than a name."""
+        names = list(self.answers)
+        if len(names) == 1 or choice not in names:
+            return choice
+        return ("left", "right")[names.index(choice)]
 
 
 @dataclass(frozen=True)
@@ -79,7 +86,7 @@ def sheet(path: Path, candidates: Sequence[str], reviewer: str, rows: int) -> Sh
 
     Args:
         path: of the run folder.
-        candidates: one or two of the run's.
+        candidates: one or two of the run's; none for the winner of its verdict.
         reviewer: a name.
         rows: to be rated, at most.
 
@@ -90,6 +97,9 @@ def sheet(path: Path, candidates: Sequence[str], reviewer: str, rows: int) -> Sh
     folder = opened(path)
     task = load_task(folder.task)
     entries = named(task.candidates)
+    if not candidates:
+        winner = read_record(folder.verdict, Verdict).winner
+        candidates = [winner] if winner else []
     if not 1 <= len(set(candidates)) <= 2:
         raise BadInput("name one candidate, or two to compare", mend=did_you_mean("", entries))
     for name in candidates:

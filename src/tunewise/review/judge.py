@@ -26,14 +26,13 @@ from tunewise.evaluation.proportion import share
 from tunewise.files import write_json
 from tunewise.progress import Progress
 from tunewise.records import Interval, Message
-from tunewise.review.items import ACCEPT, NEITHER, REJECT, TIE, Item, Sheet
+from tunewise.review.items import OF_ONE, OF_TWO, REJECT, TIE, Item, Sheet
 from tunewise.review.ratings import add, ratings_folder
 
 MOST_NONSENSE = 0.2  # of its replies; above, a judge is refused
 MOST_NEW_TOKENS = 24
 LONGEST = 4_000  # characters of a text or answer that the judge reads
-WORDS = re.compile(r"\b(first|second|tie|neither|accept|reject)\b", re.IGNORECASE)
-MEANT = {"tie": TIE, "neither": NEITHER, "accept": ACCEPT, "reject": REJECT}
+WORDS = re.compile(rf"\b({'|'.join(('first', 'second', *OF_TWO, *OF_ONE))})\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -142,9 +141,9 @@ def _rating(reply: Reply, turned: bool) -> str | None:
     found = [word.lower() for word in WORDS.findall(reply.text)]
     if not found or len(set(found)) > 2:
         return None
-    word = found[-1]
-    if word in MEANT:
-        return MEANT[word]
+    word = str(found[-1])
+    if word in (*OF_TWO, *OF_ONE):
+        return word
     return "left" if (word == "first") != turned else "right"
 
 

@@ -109,12 +109,7 @@ def table(sheet: Sheet) -> str:
     two = len(sheet.candidates) == 2
     writer.writerow(COLUMNS if two else ONE_COLUMNS)
     for item in sheet.items:
-        said = ""
-        if item.id in done:
-            choice, names = done[item.id].choice, list(item.answers)
-            said = (
-                choice if not two or choice not in names else ("left", "right")[names.index(choice)]
-            )
+        said = item.word(done[item.id].choice) if item.id in done else ""
         cells = [item.id, item.text, *item.answers.values(), said]
         writer.writerow([_inert(cell) for cell in cells])
     return out.getvalue()

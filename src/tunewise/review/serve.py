@@ -14,8 +14,8 @@ from threading import Lock
 from typing import Any
 
 from tunewise.errors import BadInput
-from tunewise.review.items import Item, Sheet
-from tunewise.review.ratings import Rating, add, given
+from tunewise.review.items import Sheet
+from tunewise.review.ratings import add, given
 
 MOST_BYTES = 10_000  # of a rating as it is sent
 POLICY = (
@@ -55,19 +55,11 @@ class ReviewServer(ThreadingHTTPServer):
                     "id": item.id,
                     "text": item.text,
                     "answers": list(item.answers.values()),
-                    "rating": _word(item, done.get(item.id)),
+                    "rating": item.word(done[item.id].choice) if item.id in done else None,
                 }
                 for item in self.sheet.items
             ],
         }
-
-
-def _word(item: Item, rating: Rating | None) -> str | None:
-    """Return a rating as the page says it: 'left' rather than a name."""
-    names = list(item.answers)
-    if rating is None or rating.choice not in names:
-        return None if rating is None else rating.choice
-    return ("left", "right")[names.index(rating.choice)]
 
 
 class _Handler(BaseHTTPRequestHandler):
