@@ -16,7 +16,7 @@ from scipy.special import bdtr, ndtri
 from tunewise.evaluation.answers import Floats, Integers
 from tunewise.evaluation.f1 import Cells, MacroF1, cell_numbers, cells, smoothed
 from tunewise.evaluation.groups import summed
-from tunewise.evaluation.mean import SAME, difference_interval
+from tunewise.evaluation.mean import SAME, difference_interval, least_apart
 from tunewise.evaluation.power import noticeable_difference, resampled_power, rows_to_notice
 from tunewise.evaluation.resampling import (
     RESAMPLES,
@@ -109,7 +109,12 @@ def mean_difference(ahead: Floats, seed: int, groups: Integers | None = None) ->
         difference, p_interval = difference_interval(ahead, groups)
     p_value = max(permutation_p(value, null), p_interval)
     spread = float((sums - value * _sizes(rows, groups)).std()) * math.sqrt(len(sums)) / rows
-    noticeable, needed = resampled_power(rows, value, float(null.std()), spread)
+    by_chance = float(null.std())
+    noticeable, needed = resampled_power(rows, value, by_chance, spread)
+    if noticeable is not None and np.ptp(ahead) >= SAME:
+        # both the test and the interval must notice, and with few rows the interval reaches further
+        reach = least_apart(ahead, noticeable, groups) / float(ndtri(1 - ALPHA / 2))
+        noticeable, needed = resampled_power(rows, value, max(by_chance, reach), spread)
     what = "whole groups, " if groups is not None else ""
     return Found(
         difference=agreeing(difference, p_value),

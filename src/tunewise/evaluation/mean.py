@@ -73,6 +73,19 @@ def difference_interval(ahead: Floats, groups: Integers | None = None) -> tuple[
     return found, skewed.p_value()
 
 
+def least_apart(ahead: Floats, mean: float, groups: Integers | None = None) -> float:
+    """Return how far from nil a mean must be for its interval to leave out nil.
+
+    Args:
+        ahead: differences of rows, [rows], not all the same.
+        mean: that they are moved to first, as the ends of the scale move with them.
+        groups: numbers of the rows' groups, [rows]; None where rows stand alone.
+    """
+    moved = np.clip(ahead - ahead.mean() + mean, -1.0, 1.0)
+    end, rows = float(np.abs(moved).max()), len(moved)
+    return Skewed(_with_ends(moved, groups, -end, end)).reach() * (rows + 2) / rows
+
+
 def _with_ends(scores: Floats, groups: Integers | None, low: float, high: float) -> Floats:
     """Return the scores, one value per group, with two rows more at the ends of the scale."""
     more = np.concatenate([scores, [low, high]])
@@ -100,8 +113,12 @@ class Skewed:
 
     def interval(self) -> tuple[float, float]:
         """Return the ends of the two-sided 95% interval."""
-        far = float(stdtrit(self.rows - 1, 0.975)) / math.sqrt(self.rows)
+        far = self.reach() / self.spread
         return self.mean - self.spread * self._back(far), self.mean - self.spread * self._back(-far)
+
+    def reach(self) -> float:
+        """Return half the length that the interval would have without skewness."""
+        return self.spread * float(stdtrit(self.rows - 1, 0.975)) / math.sqrt(self.rows)
 
     def p_value(self, mean: float = 0.0) -> float:
         """Return how far the values speak against a true mean, two-sided; 0.05 at the ends."""
