@@ -40,6 +40,16 @@ ROWS = tickets()
 TRAIN, VALIDATION, TEST = ROWS[:24], ROWS[24:36], ROWS[36:]
 
 
+class Told(Silent):
+    """Keeps the lines that a user would see."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def line(self, text: str) -> None:
+        self.lines.append(text)
+
+
 def made(folder: Path, **settings: object) -> Prompt:
     setup = Setup(LABELS, 0, folder, "Which intent has the message?")
     return Prompt(PromptSettings.model_validate({"shots": [0, 2], **settings}), setup)
@@ -114,3 +124,42 @@ def test_a_text_longer_than_the_model_reads_is_told_with_its_row(
 def test_an_encoder_cannot_be_prompted(minilm: ModelFolder, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="isn't a causal language model"):
         made(tmp_path, model="minilm-l6").fit(TRAIN, VALIDATION, tmp_path, Silent())
+
+
+def test_a_search_tries_instructions_and_examples_within_its_budget(
+    minilm: ModelFolder, smollm2: ModelFolder, tmp_path: Path
+) -> None:
+    told = Told()
+    search = {"requests": 96, "proposals": 1, "draws": 1, "instructions": ["Sort this message."]}
+    first = made(tmp_path, search=search).fit(TRAIN, VALIDATION, tmp_path, told)
+    about = json.loads((tmp_path / SETTINGS).read_text())
+    assert about["instructions"][:2] == ["Which intent has the message?", "Sort this message."]
+    tried = {(t["shots"], t["instruction"], t["draw"]): t["rows"] for t in about["tried"]}
+    assert len(tried) > 2
+    assert (0, 0, 0) in tried  # the plain prompt
+    assert sum(tried.values()) <= 96
+    assert len({instruction for _, instruction, _ in tried}) > 1
+    chosen = about["chosen"]
+    most = max(tried.values())
+    finalists = [t["accuracy"] for t in about["tried"] if t["rows"] == most]
+    best = next(
+        t for t in about["tried"] if all(t[key] == chosen[key] for key in chosen if key in t)
+    )
+    assert best["accuracy"] == max(finalists)
+    assert about["instruction"] == about["instructions"][chosen["instruction"]]
+    assert any("Prompt search: " in line for line in told.lines)
+    again = made(tmp_path).load(tmp_path).predict(TEST[:2], Silent())
+    for one, other in zip(first.predict(TEST[:2], Silent()), again, strict=True):
+        assert one.scores == pytest.approx(other.scores, abs=1e-6)
+
+
+def test_a_search_reads_no_more_tokens_than_it_may(
+    minilm: ModelFolder, smollm2: ModelFolder, tmp_path: Path
+) -> None:
+    told = Told()
+    search = {"requests": 200, "tokens": 1_500, "proposals": 0, "draws": 0}
+    made(tmp_path, shots=[0], search=search).fit(TRAIN, VALIDATION, tmp_path, told)
+    assert any("ended early" in line for line in told.lines)
+    about = json.loads((tmp_path / SETTINGS).read_text())
+    rows = {t["instruction"]: t["rows"] for t in about["tried"]}
+    assert 0 < sum(rows.values()) * 60 < 1_500  # no prompt of these has fewer than 60 tokens

@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tunewise.candidates.prompt.choose import HEAT, chosen, rows_to_try
+from tunewise.candidates.prompt.choose import chosen, rows_to_try
 from tunewise.candidates.prompt.normalise import NORMALISATIONS, Normaliser, offsets_of
+from tunewise.candidates.prompt.race import HEAT
 from tunewise.candidates.prompt.scored import FILE, Scored
-from tunewise.candidates.prompt.shots import EMBEDDINGS, PoolRow, ShotPool, load_pool
+from tunewise.candidates.prompt.shots import SHOTS, PoolRow, ShotPool, load_pool
 from tunewise.candidates.prompt.showing import Way
 from tunewise.errors import RunFolderError
 from tunewise.records import Example
@@ -79,8 +80,8 @@ def test_a_pool_is_read_back_as_it_was_written(tmp_path):
 
 def test_a_damaged_pool_is_told_by_its_file(tmp_path):
     POOL.save(tmp_path)
-    (tmp_path / EMBEDDINGS).write_bytes(b"no")
-    with pytest.raises(RunFolderError, match=EMBEDDINGS):
+    (tmp_path / f"{SHOTS}.safetensors").write_bytes(b"no")
+    with pytest.raises(RunFolderError, match=r"shots\.safetensors"):
         load_pool(tmp_path)
     ShotPool(POOL.rows[:4], POOL.embeddings).save(tmp_path)
     with pytest.raises(RunFolderError, match="5 embeddings for 4 shots"):

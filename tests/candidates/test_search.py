@@ -105,8 +105,8 @@ def test_random_sets_of_examples_differ_and_take_turns_by_label() -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ("search: {}", "a 'search' needs an endpoint"),
-        ("think: [true], search: {usd: 1}", "bounded by 'requests' alone"),
+        ("search: {usd: 1}", "costs no dollars"),
+        ("think: [true], search: {tokens: 9}", "'tokens' are for endpoints and for scored labels"),
         ("think: [true, false]", "scored without thoughts"),
         ("votes: 3", "'votes' are for replies with thoughts"),
     ],

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from tunewise.progress import Progress
 from tunewise.records import Message
 
+N = TypeVar("N", int, float)
 ALTERNATIVES = 20  # tokens whose log-probabilities are asked for at each place; APIs give no more
 
 
@@ -72,6 +73,12 @@ class Reply:
     completion_tokens: int | None = None
     cost: float | None = None
     seconds: float | None = None
+
+
+def sum_or_none(counts: Sequence[N | None]) -> N | None:
+    """Return the sum of some tokens or costs; None where one of them, or all, are unknown."""
+    known = [count for count in counts if count is not None]
+    return sum(known[1:], known[0]) if known and len(known) == len(counts) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from importlib import resources
 
 import jinja2
 
-from tunewise.engines.asks import Ask, Engine, Reply
+from tunewise.engines.asks import Ask, Engine, Reply, sum_or_none
 from tunewise.errors import DataError
 from tunewise.evaluation.proportion import share
 from tunewise.files import write_json
@@ -101,9 +101,9 @@ def judged(sheet: Sheet, engine: Engine, rubric: str | None, progress: Progress)
         replies=len(replies),
         nonsense=nonsense,
         steady=share(steady, len(clear)) if clear else None,
-        tokens_in=_total([r.prompt_tokens for r in replies]),
-        tokens_out=_total([r.completion_tokens for r in replies]),
-        cost=_money([r.cost for r in replies]),
+        tokens_in=sum_or_none([r.prompt_tokens for r in replies]),
+        tokens_out=sum_or_none([r.completion_tokens for r in replies]),
+        cost=sum_or_none([r.cost for r in replies]),
         seconds=time.monotonic() - began,
     )
     write_json(ratings_folder(sheet.folder) / f"{sheet.reviewer}.json", found)
@@ -156,13 +156,3 @@ def _settled(item: Item, first: str, second: str) -> str:
 
 def _flat(said: Sequence[tuple[str | None, str | None]]) -> list[str | None]:
     return [one for one, _ in said] + [other for _, other in said]
-
-
-def _total(counts: Sequence[int | None]) -> int | None:
-    known = [count for count in counts if count is not None]
-    return sum(known) if len(known) == len(counts) else None
-
-
-def _money(prices: Sequence[float | None]) -> float | None:
-    known = [price for price in prices if price is not None]
-    return sum(known) if known and len(known) == len(prices) else None

@@ -204,7 +204,9 @@ class SearchSettings(Strict):
     """A search among instructions and sets of examples, within a budget."""
 
     requests: Annotated[int, Field(ge=16)] = Field(
-        400, description="Requests that the search may take; those for proposals come on top."
+        400,
+        description="Requests (rows asked or scored) that the search may take; those for proposals"
+        " come on top.",
     )
     tokens: PositiveInt | None = Field(
         None, description="Tokens that the search may take. Left out: no limit of its own."
@@ -335,8 +337,8 @@ class PromptSettings(CandidateSettings):
             if not self.model.endswith(".gguf"):
                 raise ValueError("llama.cpp runs GGUF files; give 'model' the path of one")
         if self.endpoint is None:
-            if self.search is not None and (self.search.tokens or self.search.usd):
-                raise ValueError("a search on this machine is bounded by 'requests' alone")
+            if self.search is not None and self.search.usd:
+                raise ValueError("a search on this machine costs no dollars; leave out 'usd'")
             not_here = FOR_ENDPOINTS + (FOR_SERVERS if self.engine == "transformers" else ())
             if stray := [name for name in not_here if name in self.model_fields_set]:
                 raise ValueError(f"'{stray[0]}' is for an endpoint; name it with 'endpoint'")
@@ -856,6 +858,7 @@ class Task(Strict):
             raise ValueError("decide: least_consistency needs consistency, which measures it")
         if self.decide.metric == "checks" and not self.checks:
             raise ValueError("decide: metric 'checks' needs at least one item in checks")
+        self._refuse_token_budgets()
         if self.kind == "classification":
             self._refuse_what_scores_bear_not()
         if self.kind == "generation":
@@ -874,6 +877,18 @@ class Task(Strict):
                     f"candidates: '{name}' sends rows to an endpoint, which 'offline: true' forbids"
                 )
 
+    def _refuse_token_budgets(self) -> None:
+        """Refuse a search by tokens where none are counted before they are written."""
+        for name, entry in named(self.candidates).items():
+            settings = entry.settings
+            if not isinstance(settings, PromptSettings) or settings.endpoint is not None:
+                continue
+            if settings.search and settings.search.tokens and settings.is_asked(self.kind):
+                raise ValueError(
+                    f"candidates: the search of '{name}' writes replies on this machine, so it is"
+                    " bounded by 'requests'; 'tokens' are for endpoints and for scored labels"
+                )
+
     def _refuse_what_scores_bear_not(self) -> None:
         """Refuse settings that labels which are scored on this machine can't have."""
         for name, entry in named(self.candidates).items():
@@ -884,11 +899,6 @@ class Task(Strict):
                 raise ValueError(
                     f"candidates: '{name}' is on this machine, where labels are scored without"
                     " thoughts; give one candidate 'think: [true]', and another none"
-                )
-            if settings.search is not None and True not in settings.think:
-                raise ValueError(
-                    f"candidates: '{name}' is on this machine, where labels are scored; a 'search'"
-                    " needs an endpoint, or 'think: [true]'"
                 )
 
 

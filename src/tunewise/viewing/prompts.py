@@ -12,11 +12,10 @@ from pathlib import Path
 
 from tunewise.candidates import Setup
 from tunewise.candidates.prompt.asked_file import Answering, AskedFit, Said
-from tunewise.candidates.prompt.asked_parts import found_on_record, questions_on_record
-from tunewise.candidates.prompt.passages import looked_up
-from tunewise.candidates.prompt.questions import Questions
+from tunewise.candidates.prompt.asker import asks_of
+from tunewise.candidates.prompt.finding import found_on_record
+from tunewise.candidates.prompt.questions import Questions, questions_on_record
 from tunewise.candidates.prompt.settings_file import SETTINGS
-from tunewise.candidates.prompt.shots import shots_for
 from tunewise.candidates.prompt.shown import Shown
 from tunewise.errors import BadInput, did_you_mean
 from tunewise.files import read_record, write_text
@@ -147,12 +146,6 @@ def _asked(
     else:
         fit = read_record(files.path / SETTINGS, AskedFit)
         way, found = fit.chosen, found_on_record(files.path, fit, setup)
-        ask = questions_on_record(fit, setup).ask(
-            example,
-            shots_for(found.retriever, [example], way)[0],
-            looked_up(found.library, [example], way)[0],
-            think=way.think,
-            instruction=way.instruction,
-        )
+        ask = asks_of(questions_on_record(fit, setup), found, [example], way)[0]
         note = f"As the run fitted it: {way.words}, answers {fit.answering}."
     return AskedPrompt(name, place, note, tuple(Said(m.role, m.content) for m in ask.messages))

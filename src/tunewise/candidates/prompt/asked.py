@@ -16,29 +16,21 @@ import numpy as np
 
 from tunewise.candidates import Setup
 from tunewise.candidates.prompt.answering import settled_questions
-from tunewise.candidates.prompt.asked_file import AskedFit, Said, Spending, WayTried
-from tunewise.candidates.prompt.asked_parts import (
-    Found,
-    found_for,
-    found_on_record,
-    questions_on_record,
-)
+from tunewise.candidates.prompt.asked_file import AskedFit, Said, Spending
 from tunewise.candidates.prompt.asker import Asker
 from tunewise.candidates.prompt.choose import rows_to_try
+from tunewise.candidates.prompt.finding import Found, found_for, found_on_record
 from tunewise.candidates.prompt.instructions import instructions_of
 from tunewise.candidates.prompt.models import GGUF, Model, model_of, model_on_record
 from tunewise.candidates.prompt.outward import what_is_sent
-from tunewise.candidates.prompt.questions import replace_instructions
-from tunewise.candidates.prompt.race import Raced, raced
+from tunewise.candidates.prompt.questions import questions_on_record, replace_instructions
+from tunewise.candidates.prompt.race import raced
 from tunewise.candidates.prompt.reading import LabelReader, Read
-from tunewise.candidates.prompt.search import arms_of, halved
-from tunewise.candidates.prompt.settings_file import (
-    MENDS,
-    SETTINGS,
-)
-from tunewise.candidates.prompt.showing import Way, ways_of
+from tunewise.candidates.prompt.search import Search
+from tunewise.candidates.prompt.settings_file import MENDS, SETTINGS
+from tunewise.candidates.prompt.showing import Way, WayTried, ways_of
 from tunewise.engines.endpoint.prices import PICO
-from tunewise.errors import CapReached, DataError, RunFolderError
+from tunewise.errors import DataError, RunFolderError
 from tunewise.files import read_record, write_json
 from tunewise.overlap import rouge_l
 from tunewise.progress import Progress
@@ -100,10 +92,7 @@ class AskedPrompt:
             most=settings.max_new_tokens or _room(model, texts, train),
         )
         reader = LabelReader(setup.labels, texts) if texts else None
-        asker = Asker(
-            model.engine, model.name, questions, reader, found.retriever, found.library,
-            settings.votes,
-        )  # fmt: skip
+        asker = Asker(model.engine, model.name, questions, reader, found, settings.votes)
         judge = _Judge(asker, rows, progress)
         if settings.search is None:
             best, tried = raced(ways, judge, len(rows))
@@ -141,28 +130,15 @@ class AskedPrompt:
 
     def _searched(
         self, search: SearchSettings, judge: _Judge, ways: Sequence[Way], train: Sequence[Example]
-    ) -> tuple[_Judge, Raced[Way], tuple[Raced[Way], ...]]:
+    ) -> tuple[_Judge, WayTried, tuple[WayTried, ...]]:
         """Return the judge of all instructions, the best way by search, and all that were tried."""
         asker, progress = judge.asker, judge.progress
         each = asker.votes if any(way.think for way in ways) else 1
-        budget = search.requests // each
         said = instructions_of(search, self.setup, train, asker.engine, progress)
         questions = replace_instructions(asker.questions, self.setup, said)
         judge = _Judge(replace(asker, questions=questions), judge.rows, progress)
-        arms = arms_of(ways, len(said), search.draws, budget, self.setup.seed)
-        progress.line(
-            f"Prompt search: {len(arms)} ways with {len(said)} instructions, within"
-            f" {search.requests:,} requests."
-        )
-
-        def scores_of(way: Way, first: int) -> np.ndarray:
-            try:
-                return judge(way, first)
-            except CapReached as reached:
-                progress.line(f"Prompt search: ended early, since {reached.what}.")
-                raise
-
-        best, tried = halved(arms, scores_of, len(judge.rows), budget)
+        searched = Search(search, len(said), self.setup.seed, progress, each)
+        best, tried = searched(ways, judge, len(judge.rows))
         return judge, best, tried
 
     def _leave(
@@ -171,15 +147,12 @@ class AskedPrompt:
         judge: _Judge,
         model: Model,
         found: Found,
-        outcome: tuple[Raced[Way], tuple[Raced[Way], ...]],
+        outcome: tuple[WayTried, tuple[WayTried, ...]],
     ) -> None:
         """Write what answering needs: shots, passages, and last the settings."""
         (best, tried), asker, row = outcome, judge.asker, judge.rows[0]
         way, questions = best.way, asker.questions
-        if way.shots and found.retriever:
-            found.retriever.pool.save(folder)
-        if way.passages and found.library:
-            found.library.save(folder)
+        found.save(folder, way)
         spent = model.spent(self.setup.outward.account)
         fit = AskedFit(
             kind=self.setup.kind or "prompt",
@@ -197,7 +170,7 @@ class AskedPrompt:
             templates=questions.templates,
             example=tuple(Said(m.role, m.content) for m in asker.asks([row], way)[0].messages),
             chosen=best.way,
-            tried=tuple(WayTried(one.way, one.score, one.rows) for one in tried),
+            tried=tried,
             unread=judge.unread[way],
             max_new_tokens=questions.max_new_tokens,
             votes=asker.votes,
@@ -256,9 +229,8 @@ class FittedAsked:
         questions = questions_on_record(fit, setup)
         reader = LabelReader(fit.labels, fit.label_texts) if fit.labels else None
         self._asker = Asker(
-            self._model.engine, self._model.name, questions, reader, found.retriever,
-            found.library, fit.votes,
-        )  # fmt: skip
+            self._model.engine, self._model.name, questions, reader, found, fit.votes
+        )
         self.from_memory = False
         self.request_seconds: float | None = None
 

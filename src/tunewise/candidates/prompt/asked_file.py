@@ -9,19 +9,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tunewise.candidates.prompt.settings_file import UsedModel
-from tunewise.candidates.prompt.showing import Way
+from tunewise.candidates.prompt.showing import Way, WayTried
 from tunewise.engines.endpoint.dialect import Dialect
 
 Answering = Literal["scored", "constrained", "parsed", "written"]
-
-
-@dataclass(frozen=True, slots=True)
-class WayTried:
-    """A way and how it did: accuracy, or mean ROUGE-L, on so many validation rows."""
-
-    way: Way
-    score: float
-    rows: int
 
 
 @dataclass(frozen=True, slots=True)

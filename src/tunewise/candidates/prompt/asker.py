@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from tunewise.candidates.prompt.passages import Library, looked_up
+from tunewise.candidates.prompt.finding import Found
 from tunewise.candidates.prompt.questions import Questions
 from tunewise.candidates.prompt.reading import (
     LabelReader,
@@ -19,10 +19,9 @@ from tunewise.candidates.prompt.reading import (
     json_answer,
     unread,
 )
-from tunewise.candidates.prompt.shots import Retriever, shots_for
 from tunewise.candidates.prompt.showing import Way
 from tunewise.candidates.prompt.votes import TEMPERATURE, voted
-from tunewise.engines.asks import Ask, Engine, Reply
+from tunewise.engines.asks import Ask, Engine, Reply, sum_or_none
 from tunewise.progress import Progress
 from tunewise.records import Example, Prediction
 
@@ -36,8 +35,7 @@ class Asker:
         name: of the model, for bars.
         questions: as they are written.
         reader: of labels; None where answers are texts.
-        retriever: of training examples; None where none are shown.
-        library: of the user's documents; None where there are none.
+        found: what finds examples and passages.
         votes: replies to a question that is thought about.
     """
 
@@ -45,18 +43,12 @@ class Asker:
     name: str
     questions: Questions
     reader: LabelReader | None
-    retriever: Retriever | None
-    library: Library | None
+    found: Found
     votes: int
 
     def asks(self, examples: Sequence[Example], way: Way) -> list[Ask]:
         """Return one ask for each example."""
-        shots = shots_for(self.retriever, examples, way)
-        passages = looked_up(self.library, examples, way)
-        return [
-            self.questions.ask(example, shown, found, think=way.think, instruction=way.instruction)
-            for example, shown, found in zip(examples, shots, passages, strict=True)
-        ]
+        return asks_of(self.questions, self.found, examples, way)
 
     def answers(
         self, examples: Sequence[Example], way: Way, progress: Progress
@@ -88,9 +80,9 @@ class Asker:
                 id=example.id,
                 answer=read.answer,
                 scores=read.shares,
-                prompt_tokens=_sum([reply.prompt_tokens for reply in replies]),
-                completion_tokens=_sum([reply.completion_tokens for reply in replies]),
-                cost=_dollars([reply.cost for reply in replies]),
+                prompt_tokens=sum_or_none([reply.prompt_tokens for reply in replies]),
+                completion_tokens=sum_or_none([reply.completion_tokens for reply in replies]),
+                cost=sum_or_none([reply.cost for reply in replies]),
                 reasoning=read.reasoning,
             )
             for example, read, replies in rows
@@ -107,11 +99,10 @@ class Asker:
         return Read(said if whole else unread(reply, said), whole, None, reasoning)
 
 
-def _sum(counts: Sequence[int | None]) -> int | None:
-    known = [count for count in counts if count is not None]
-    return sum(known) if len(known) == len(counts) else None
-
-
-def _dollars(costs: Sequence[float | None]) -> float | None:
-    known = [cost for cost in costs if cost is not None]
-    return sum(known) if len(known) == len(costs) else None
+def asks_of(questions: Questions, found: Found, examples: Sequence[Example], way: Way) -> list[Ask]:
+    """Return one ask for each example, as a way has it."""
+    beside = zip(examples, found.beside(examples, way), strict=True)
+    return [
+        questions.ask(example, *shown, think=way.think, instruction=way.instruction)
+        for example, shown in beside
+    ]

@@ -1,8 +1,8 @@
 """Ask a causal language model by scoring the labels: fit chooses the prompt, predict answers.
 
-Given rows, chooses on validation how many of the nearest training examples to show and how to
-compare labels, then answers with the label of the highest score. The model's weights are never
-changed. Knows nothing of test rows or of other candidates.
+Given rows, chooses on validation what to show beside a row, which instruction to give where a
+search is wanted, and how to compare labels, then answers with the label of the highest score. The
+model's weights are never changed. Knows nothing of test rows or of other candidates.
 """
 
 from __future__ import annotations
@@ -14,9 +14,13 @@ import numpy as np
 
 from tunewise.candidates import Setup
 from tunewise.candidates.prompt.asking import Asker
-from tunewise.candidates.prompt.choose import chosen, rows_to_try
+from tunewise.candidates.prompt.choose import Tries, chosen, rows_to_try
+from tunewise.candidates.prompt.finding import found_for, found_on_record
+from tunewise.candidates.prompt.instructions import instructions_of
+from tunewise.candidates.prompt.local import Local
 from tunewise.candidates.prompt.normalise import Normaliser
-from tunewise.candidates.prompt.passages import Library, library_of, load_library, looked_up
+from tunewise.candidates.prompt.race import raced
+from tunewise.candidates.prompt.search import Search
 from tunewise.candidates.prompt.settings_file import (
     SETTINGS,
     Choice,
@@ -26,10 +30,8 @@ from tunewise.candidates.prompt.settings_file import (
     same_model,
     used,
 )
-from tunewise.candidates.prompt.shots import Retriever, load_pool, retriever_over, shots_for
 from tunewise.candidates.prompt.showing import Way, ways_of
-from tunewise.engines.embeddings import Embedder
-from tunewise.errors import DataError
+from tunewise.errors import CapReached, DataError
 from tunewise.files import write_json
 from tunewise.progress import Progress, Silent
 from tunewise.records import Example, Prediction
@@ -66,58 +68,52 @@ class Prompt:
         rows = rows_to_try(validation, self.settings.validation_rows, self.setup.seed)
         if not rows:
             raise DataError("there are no validation rows to choose a prompt on")
-        labels, texts = self.setup.labels, label_texts(self.setup.labels)
-        model = found_model(self.settings.model, "causal", progress, self.setup.task_folder)
-        ways = ways_of(self.settings, len(train))
-        retriever, encoder = None, None
-        library = None
-        if any(way.shots or way.passages for way in ways):
-            encoder = found_model(
-                self.settings.retriever, "encoder", progress, self.setup.task_folder
-            )
-            told = dict(zip(labels, texts, strict=True))
-            retriever = retriever_over(train, encoder.path, told, progress)
-            library = library_of(self.settings, self.setup, retriever.embedder, progress)
+        settings, labels = self.settings, self.setup.labels
+        texts = label_texts(labels)
+        model = found_model(settings.model, "causal", progress, self.setup.task_folder)
+        ways = ways_of(settings, len(train))
+        found = found_for(settings, self.setup, train, ways, progress)
         templates = template_texts(SCORED_TEMPLATES, self.setup.task_folder)
-        asker = Asker(model, texts, self.setup.instruction, templates, folder)
-
-        def prompts_of(way: Way, some: Sequence[Example]) -> list[list[int]]:
-            return asker.prompts(
-                some, shots_for(retriever, some, way), looked_up(library, some, way)
+        asker = Asker(model, texts, [self.setup.instruction], templates, found=found, folder=folder)
+        tries: Tries = raced
+        if settings.search is not None:
+            engine = Local(model, loaded=asker.model)
+            asker.instructions = tuple(
+                instructions_of(settings.search, self.setup, train, engine, progress)
             )
+            tries = Search(settings.search, len(asker.instructions), self.setup.seed, progress)
 
         def logps_of(way: Way, first: int) -> np.ndarray:
             some = rows[:first]
-            return asker.logps(some, prompts_of(way, some), way.shots, progress, keep=True)
+            prompts = asker.prompts(some, way)
+            if settings.search is not None and settings.search.tokens is not None:
+                _refuse_more(settings.search.tokens, asker.read, asker.unread(prompts))
+            return asker.logps(some, prompts, way, progress, keep=True)
 
         targets = np.array([labels.index(row.target) for row in rows])
-        outcome = chosen(ways, logps_of, targets, asker.lengths)
-        best = outcome.best
-        best_way = outcome.way
-        if best_way.shots and retriever:
-            retriever.pool.save(folder)
-        if best_way.passages and library:
-            library.save(folder)
+        outcome = chosen(ways, logps_of, targets, asker.lengths, tries)
+        best, best_way = outcome.best, outcome.way
+        found.save(folder, best_way)
         shown = best_way.shots or best_way.passages
         fit = PromptFit(
             kind="prompt",
             model=used(model),
-            retriever=used(encoder) if shown and encoder else None,
-            instruction=self.setup.instruction,
+            retriever=found.encoder if shown else None,
+            instruction=asker.instructions[best_way.instruction],
             labels=labels,
             label_texts=texts,
             templates=templates,
-            example=asker.conversation.rendered(
-                rows[0].input,
-                shots_for(retriever, rows[:1], best_way)[0],
-                looked_up(library, rows[:1], best_way)[0],
+            example=asker.rendered(rows[0], best_way),
+            chosen=Choice(
+                best.shots, best.normalisation, best.select, best.order, best.passages,
+                best.instruction, best.draw,
             ),
-            chosen=Choice(best.shots, best.normalisation, best.select, best.order, best.passages),
             tried=outcome.tried,
             offsets=tuple(map(float, outcome.offsets)),
             dtype=asker.dtype,
-            proof=asker.scorer(best.shots).prove(prompts_of(best_way, rows[:1])[0]),
-        )
+            proof=asker.scorer(best_way).prove(asker.prompts(rows[:1], best_way)[0]),
+            instructions=asker.instructions if settings.search is not None else (),
+        )  # fmt: skip
         write_json(folder / SETTINGS, fit)
         progress.line(
             f"Prompt: {best_way.words}, scores by {best.normalisation}, accuracy"
@@ -146,20 +142,13 @@ class FittedPrompt:
 
     def __init__(self, folder: Path, fit: PromptFit, setup: Setup) -> None:
         self.fit = fit
-        silent = Silent()
-        model = same_model(fit.model, silent, setup.task_folder)
-        self._retriever: Retriever | None = None
-        self._library: Library | None = None
-        if fit.retriever is not None:
-            encoder = same_model(fit.retriever, silent, setup.task_folder)
-            texts = dict(zip(fit.labels, fit.label_texts, strict=True))
-            embedder = Embedder(encoder.path)
-            if fit.chosen.shots:
-                self._retriever = Retriever(embedder, load_pool(folder), texts)
-            if fit.chosen.passages:
-                self._library = load_library(folder, embedder)
-        self._asker = Asker(model, fit.label_texts, fit.instruction, fit.templates, folder)
-        self._asker.scorer(fit.chosen.shots)  # so that the first request finds the prefix computed
+        model = same_model(fit.model, Silent(), setup.task_folder)
+        self._way = fit.chosen.way
+        found = found_on_record(folder, fit, setup)
+        self._asker = Asker(
+            model, fit.label_texts, fit.numbered, fit.templates, found=found, folder=folder
+        )
+        self._asker.scorer(self._way)  # so that the first request finds the prefix computed
         self._normaliser = Normaliser(
             fit.chosen.normalisation, self._asker.lengths, np.array(fit.offsets)
         )
@@ -170,13 +159,8 @@ class FittedPrompt:
         Raises:
             DataError: a text is longer than the model reads; the message names its row.
         """
-        way = self.fit.chosen.way
-        prompts = self._asker.prompts(
-            examples,
-            shots_for(self._retriever, examples, way),
-            looked_up(self._library, examples, way),
-        )
-        logps = self._asker.logps(examples, prompts, way.shots, progress)
+        prompts = self._asker.prompts(examples, self._way)
+        logps = self._asker.logps(examples, prompts, self._way, progress)
         answers = self._normaliser.scores(logps).argmax(axis=1)
         probabilities = self._normaliser.probabilities(logps)
         return [
@@ -191,3 +175,12 @@ class FittedPrompt:
                 examples, prompts, answers, probabilities, strict=True
             )
         ]
+
+
+def _refuse_more(most: int, read: int, more: int) -> None:
+    """Refuse prompts with which a search would have read more tokens than it may."""
+    if read + more > most:
+        raise CapReached(
+            f"{read:,} of the {most:,} tokens under `search` are read, and the next prompts have"
+            f" {more:,}"
+        )

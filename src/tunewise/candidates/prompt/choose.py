@@ -1,8 +1,8 @@
 """Validation decides: how many shots to show, which and how, and how to compare labels.
 
-Given each way's prompts, tries them on the rows in a race: all on the first rows, and
-those that are clearly behind no further. Gives back every trial and the best. Knows nothing of
-how prompts are written or models loaded.
+Given each way's log-probabilities, has the ways tried by a race or a search, each way at its best
+normalisation. Gives back every trial and the best. Knows nothing of how prompts are written or
+models loaded.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import binomtest
 
 from tunewise.candidates.prompt.normalise import (
     NORMALISATIONS,
@@ -20,12 +19,14 @@ from tunewise.candidates.prompt.normalise import (
     Normaliser,
     offsets_of,
 )
+from tunewise.candidates.prompt.race import raced
 from tunewise.candidates.prompt.settings_file import Trial
-from tunewise.candidates.prompt.showing import Way
+from tunewise.candidates.prompt.showing import Way, WayTried
 from tunewise.records import Example
 
-HEAT = 25  # rows on which every number of shots is tried
-BEHIND = 0.01  # one-sided p-value (exact McNemar) below which it is tried no further
+Tries = Callable[
+    [Sequence[Way], Callable[[Way, int], np.ndarray], int], tuple[WayTried, tuple[WayTried, ...]]
+]
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ def chosen(
     logps_of: Callable[[Way, int], np.ndarray],
     targets: np.ndarray,
     lengths: np.ndarray,
+    tries: Tries = raced,
 ) -> Outcome:
     """Return the way to show examples and the normalisation with the best accuracy.
 
@@ -65,33 +67,38 @@ def chosen(
         logps_of: gives log-probabilities [rows, labels] for a way on so many rows.
         targets: number of each row's true label, [rows].
         lengths: tokens of each label, [labels].
+        tries: decides which way is scored on how many rows.
     """
-    heat = min(HEAT, len(targets))
-    first = {way: _right(logps_of(way, heat), targets[:heat], lengths) for way in ways}
-    leader = max(ways, key=lambda way: (max(first[way].mean(axis=1)), -ways.index(way)))
-    rows = {
-        way: heat if way != leader and _is_behind(first[way], first[leader]) else len(targets)
-        for way in ways
-    }
-    logps = {way: logps_of(way, rows[way]) for way in ways}
-    tried = [
-        (way, how, float(right.mean()))
-        for way in ways
+    logps = dict[Way, np.ndarray]()
+
+    def scores_of(way: Way, first: int) -> np.ndarray:
+        found = logps_of(way, first)
+        logps[way] = found
+        right = _right(found, targets[:first], lengths)
+        best: np.ndarray = right[right.mean(axis=1).argmax()].astype(float)
+        return best
+
+    best, tried = tries(ways, scores_of, len(targets))
+    trials = {
+        (one.way, how): _trial(one.way, how, float(right.mean()), one.rows)
+        for one in tried
         for how, right in zip(
-            NORMALISATIONS, _right(logps[way], targets[: rows[way]], lengths), strict=True
+            NORMALISATIONS,
+            _right(logps[one.way][: one.rows], targets[: one.rows], lengths),
+            strict=True,
         )
-    ]
-    finalists = [trial for trial in tried if rows[trial[0]] == len(targets)]
-    best = max(
-        finalists,
-        key=lambda t: (t[2], -ways.index(t[0]), -NORMALISATIONS.index(t[1])),
-    )
-    trials = {trial: _trial(*trial, rows[trial[0]]) for trial in tried}
-    return Outcome(trials[best], best[0], tuple(trials.values()), offsets_of(logps[best[0]]))
+    }
+    of_best = [trials[best.way, how] for how in NORMALISATIONS]
+    trial = max(of_best, key=lambda t: (t.accuracy, -NORMALISATIONS.index(t.normalisation)))
+    offsets = offsets_of(logps[best.way][: best.rows])
+    return Outcome(trial, best.way, tuple(trials.values()), offsets)
 
 
 def _trial(way: Way, how: Normalisation, accuracy: float, rows: int) -> Trial:
-    return Trial(way.shots, how, accuracy, rows, way.select, way.order, way.passages)
+    return Trial(
+        way.shots, how, accuracy, rows, way.select, way.order, way.passages, way.instruction,
+        way.draw,
+    )  # fmt: skip
 
 
 def _right(logps: np.ndarray, targets: np.ndarray, lengths: np.ndarray) -> np.ndarray:
@@ -102,12 +109,3 @@ def _right(logps: np.ndarray, targets: np.ndarray, lengths: np.ndarray) -> np.nd
     ]
     right: np.ndarray = np.stack(answers) == targets
     return right
-
-
-def _is_behind(right: np.ndarray, leader: np.ndarray) -> bool:
-    """Whether the best of one number of shots is clearly worse than the leader's best."""
-    own, other = right[right.mean(axis=1).argmax()], leader[leader.mean(axis=1).argmax()]
-    lost, won = int((other & ~own).sum()), int((own & ~other).sum())
-    if lost + won == 0:
-        return False
-    return bool(binomtest(lost, lost + won, alternative="greater").pvalue < BEHIND)

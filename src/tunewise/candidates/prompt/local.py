@@ -8,6 +8,7 @@ tasks.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -19,12 +20,16 @@ from tunewise.models.resolve import ModelFolder
 from tunewise.progress import Progress
 from tunewise.rendering.chat import Chat
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
 
 class Local:
     """A language model and the conversation it is given.
 
     Args:
         model: its folder.
+        loaded: the same, where it is in memory already.
         remembers: whether a question that comes again is answered as before, without the model.
 
     Attributes:
@@ -35,10 +40,17 @@ class Local:
 
     abilities = Abilities(alternatives=False, schema=False)
 
-    def __init__(self, model: ModelFolder, *, remembers: bool = False) -> None:
+    def __init__(
+        self,
+        model: ModelFolder,
+        *,
+        remembers: bool = False,
+        loaded: PreTrainedModel | None = None,
+    ) -> None:
         self.chat = Chat(load_tokenizer(model.path))
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        loaded = load_causal(model.path, fastest_dtype(device)).to(device)
+        if loaded is None:
+            device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+            loaded = load_causal(model.path, fastest_dtype(device)).to(device)
         self.dtype = str(loaded.dtype).removeprefix("torch.")
         self.answers = AnswerWriter(loaded, self.chat, stop_ids(model.path))
         self._remembers, self._known = remembers, dict[Ask, Reply]()

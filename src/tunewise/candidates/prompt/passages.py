@@ -10,28 +10,23 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
 
 from tunewise.candidates import Setup
+from tunewise.candidates.prompt.embedded import load_embedded, save_embedded
 from tunewise.candidates.prompt.lexical import Lexical
+from tunewise.candidates.prompt.shots import Embeds
 from tunewise.candidates.prompt.showing import NEAR, Way, fused, nearest
-from tunewise.errors import DataError, FileMissing, RunFolderError
-from tunewise.files import read_records, write_jsonl, written_whole
+from tunewise.errors import DataError, FileMissing
 from tunewise.progress import Progress
 from tunewise.records import Example
 from tunewise.task.settings import PromptSettings
 
-if TYPE_CHECKING:
-    from tunewise.engines.embeddings import Embedder
-
 SUFFIXES = (".txt", ".md", ".markdown", ".rst")
 WORDS = 120  # of a passage at most; encoders read about as much
 OVERLAP = 20  # words that a passage repeats of the one before it, in the same paragraph
-ROWS, EMBEDDINGS = "passages.jsonl", "passages.safetensors"
+PASSAGES = "passages"  # what the files in a folder are named by
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +100,7 @@ class Library:
     """
 
     def __init__(
-        self, embedder: Embedder, passages: Sequence[Passage], embeddings: np.ndarray
+        self, embedder: Embeds, passages: Sequence[Passage], embeddings: np.ndarray
     ) -> None:
         self._embedder, self._passages, self._embeddings = embedder, passages, embeddings
         self._lexical = Lexical([passage.text for passage in passages])
@@ -122,22 +117,32 @@ class Library:
 
     def save(self, folder: Path) -> None:
         """Write the passages and their embeddings into a folder."""
-        write_jsonl(folder / ROWS, self._passages)
-        with written_whole(folder / EMBEDDINGS) as temporary:
-            save_file({"embeddings": np.ascontiguousarray(self._embeddings)}, temporary)
+        save_embedded(folder, PASSAGES, self._passages, self._embeddings)
 
 
 def library_of(
-    settings: PromptSettings, setup: Setup, embedder: Embedder, progress: Progress
+    settings: PromptSettings,
+    setup: Setup,
+    embedder: Embeds,
+    questions: Embeds,
+    progress: Progress,
 ) -> Library | None:
-    """Return the library of a candidate's documents; None where it names none."""
+    """Return the library of a candidate's documents; None where it names none.
+
+    Args:
+        settings: name the folder.
+        setup: tells where relative folders start.
+        embedder: of the passages.
+        questions: the same for the texts that are looked up.
+        progress: gets a line.
+    """
     if settings.documents is None:
         return None
     folder = setup.task_folder / settings.documents
     found = passages_in(folder)
     some = "1 passage" if len(found) == 1 else f"{len(found):,} passages"
     progress.line(f"Documents: {some} in {settings.documents}.")
-    return Library(embedder, found, embedder.embed([p.text for p in found], progress))
+    return Library(questions, found, embedder.embed([p.text for p in found], progress))
 
 
 def looked_up(
@@ -150,23 +155,10 @@ def looked_up(
     return library.passages([example.input for example in examples], way.passages)
 
 
-def load_library(folder: Path, embedder: Embedder) -> Library:
+def load_library(folder: Path, embedder: Embeds) -> Library:
     """Return the library that `save` wrote into a folder.
 
     Raises:
         RunFolderError: it isn't as it was written.
     """
-    passages = read_records(folder / ROWS, Passage)
-    try:
-        embeddings = load_file(folder / EMBEDDINGS)["embeddings"]
-    except (OSError, SafetensorError, KeyError) as error:
-        raise RunFolderError(
-            f"the passages' embeddings can't be read ({error})",
-            where=str(folder / EMBEDDINGS),
-            mend="Run the task again; it makes anew what is missing.",
-        ) from error
-    if len(embeddings) != len(passages):
-        raise RunFolderError(
-            f"{len(embeddings):,} embeddings for {len(passages):,} passages", where=str(folder)
-        )
-    return Library(embedder, passages, embeddings)
+    return Library(embedder, *load_embedded(folder, PASSAGES, Passage))

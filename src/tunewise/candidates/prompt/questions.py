@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tunewise.candidates import Setup
-from tunewise.candidates.prompt.asked_file import Answering
+from tunewise.candidates.prompt.asked_file import Answering, AskedFit
 from tunewise.candidates.prompt.conversation import Shot
 from tunewise.candidates.prompt.reading import KEY, REASONING
 from tunewise.engines.asks import Ask
@@ -115,6 +115,11 @@ class Questions:
             "required": list(fields),
             "additionalProperties": False,
         }
+
+
+def questions_on_record(fit: AskedFit, setup: Setup) -> Questions:
+    """Return the questions as a fitted prompt asks them."""
+    return Questions(setup, fit.templates, fit.answering, fit.max_new_tokens, fit.instructions)
 
 
 def replace_instructions(

@@ -7,29 +7,19 @@ prompts, and sees no test row.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Generic, TypeVar
 
 import numpy as np
 from scipy.stats import binomtest
 
-from tunewise.candidates.prompt.choose import BEHIND, HEAT
+from tunewise.candidates.prompt.showing import Way, WayTried
 
-W = TypeVar("W")
-
-
-@dataclass(frozen=True, slots=True)
-class Raced(Generic[W]):
-    """A way and how it did: its mean score on so many validation rows."""
-
-    way: W
-    score: float
-    rows: int
+HEAT = 25  # rows on which every way is tried
+BEHIND = 0.01  # one-sided p-value (exact sign test) below which one is tried no further
 
 
 def raced(
-    ways: Sequence[W], scores_of: Callable[[W, int], np.ndarray], rows: int
-) -> tuple[Raced[W], tuple[Raced[W], ...]]:
+    ways: Sequence[Way], scores_of: Callable[[Way, int], np.ndarray], rows: int
+) -> tuple[WayTried, tuple[WayTried, ...]]:
     """Return the best way and all trials.
 
     Ties go to the way that stands first.
@@ -41,16 +31,16 @@ def raced(
     """
     heat = min(HEAT, rows)
     if len(ways) == 1:
-        only = Raced(ways[0], float(scores_of(ways[0], rows).mean()), rows)
+        only = WayTried(ways[0], float(scores_of(ways[0], rows).mean()), rows)
         return only, (only,)
     first = [scores_of(way, heat) for way in ways]
     leader = max(range(len(ways)), key=lambda n: (first[n].mean(), -n))
     tried = []
     for n, way in enumerate(ways):
         if n != leader and is_behind(first[n], first[leader]):
-            tried.append(Raced(way, float(first[n].mean()), heat))
+            tried.append(WayTried(way, float(first[n].mean()), heat))
         else:
-            tried.append(Raced(way, float(scores_of(way, rows).mean()), rows))
+            tried.append(WayTried(way, float(scores_of(way, rows).mean()), rows))
     finalists = [n for n, trial in enumerate(tried) if trial.rows == rows]
     best = max(finalists, key=lambda n: (tried[n].score, -n))
     return tried[best], tuple(tried)

@@ -11,14 +11,59 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from tunewise.candidates.prompt.race import Raced
-from tunewise.candidates.prompt.showing import Way
+from tunewise.candidates.prompt.showing import Way, WayTried
 from tunewise.errors import CapReached
+from tunewise.progress import Progress
+from tunewise.task.settings import SearchSettings
 
 LEAST = 8  # rows on which a way is tried at first; fewer tell nothing
+
+
+class Search:
+    """A search that a user wants, ready to be carried out.
+
+    Args:
+        settings: its budget, and how many random sets of examples.
+        instructions: that there are, the user's own being number 0.
+        seed: of which combinations are left out where there are too many.
+        progress: gets a line at the start, and one where the budget ends early.
+        each: requests that one row takes.
+    """
+
+    def __init__(
+        self,
+        settings: SearchSettings,
+        instructions: int,
+        seed: int,
+        progress: Progress,
+        each: int = 1,
+    ) -> None:
+        self.settings, self.instructions, self.seed = settings, instructions, seed
+        self.progress, self.each = progress, each
+
+    def __call__(
+        self, ways: Sequence[Way], scores_of: Callable[[Way, int], np.ndarray], rows: int
+    ) -> tuple[WayTried, tuple[WayTried, ...]]:
+        """Return the best way and all that were tried; see `arms_of` and `halved`."""
+        budget = self.settings.requests // self.each
+        arms = arms_of(ways, self.instructions, self.settings.draws, budget, self.seed)
+        self.progress.line(
+            f"Prompt search: {len(arms)} ways with {self.instructions} instructions, within"
+            f" {self.settings.requests:,} requests."
+        )
+
+        def within(way: Way, first: int) -> np.ndarray:
+            try:
+                return scores_of(way, first)
+            except CapReached as reached:
+                self.progress.line(f"Prompt search: ended early, since {reached.what}.")
+                raise
+
+        return halved(arms, within, rows, budget)
 
 
 def arms_of(
@@ -34,7 +79,7 @@ def arms_of(
         seed: of which combinations are left out where there are too many.
     """
     sets = [
-        Way(way.shots, "fixed", way.order, way.passages, way.think, draw=draw)
+        replace(way, select="fixed", draw=draw)
         for way in ways
         if way.shots
         for draw in range(1, draws + 1)
@@ -65,7 +110,7 @@ def halved(
     scores_of: Callable[[Way, int], np.ndarray],
     rows: int,
     budget: int,
-) -> tuple[Raced[Way], tuple[Raced[Way], ...]]:
+) -> tuple[WayTried, tuple[WayTried, ...]]:
     """Return the best way and all that were tried.
 
     Ties go to the way that stands first.
@@ -78,14 +123,14 @@ def halved(
         budget: requests.
     """
     left, done = list(arms), 0
-    tried: dict[Way, Raced[Way]] = {}
+    tried: dict[Way, WayTried] = {}
     rounds = rounds_of(len(arms))
     for number in range(rounds):
         share = budget // rounds // len(left)
         done = min(rows, done + max(1, share))
         try:
             for way in left:
-                tried[way] = Raced(way, float(scores_of(way, done).mean()), done)
+                tried[way] = WayTried(way, float(scores_of(way, done).mean()), done)
         except CapReached:
             break
         if number + 1 < rounds:
@@ -95,7 +140,7 @@ def halved(
     return _best(arms, tried), tuple(tried.values())
 
 
-def _best(arms: Sequence[Way], tried: dict[Way, Raced[Way]]) -> Raced[Way]:
+def _best(arms: Sequence[Way], tried: dict[Way, WayTried]) -> WayTried:
     """Return the best of the ways that were tried on most rows."""
     if not tried:
         raise CapReached(
@@ -108,4 +153,4 @@ def _best(arms: Sequence[Way], tried: dict[Way, Raced[Way]]) -> Raced[Way]:
 
 
 def _with(way: Way, instruction: int) -> Way:
-    return Way(way.shots, way.select, way.order, way.passages, way.think, instruction, way.draw)
+    return replace(way, instruction=instruction)

@@ -40,11 +40,16 @@ class Choice:
     select: Select = "nearest"
     order: Order = "nearest_last"
     passages: int = 0
+    instruction: int = 0
+    draw: int = 0
 
     @property
     def way(self) -> Way:
         """The way to prompt."""
-        return Way(self.shots, self.select, self.order, self.passages)
+        return Way(
+            self.shots, self.select, self.order, self.passages,
+            instruction=self.instruction, draw=self.draw,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,8 @@ class Trial:
     select: Select = "nearest"
     order: Order = "nearest_last"
     passages: int = 0
+    instruction: int = 0
+    draw: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,7 @@ class PromptFit:
     Attributes:
         model: the language model that scores labels.
         retriever: the encoder that finds examples and passages; None when none are shown.
+        instruction: that is given.
         labels: the legal answers, in the order of scores.
         label_texts: how each is written in prompts.
         templates: Jinja texts of the prompt, by name.
@@ -75,6 +83,7 @@ class PromptFit:
         offsets: mean log-probability of each label on the validation rows tried, in nats.
         dtype: of the weights when it was fitted.
         proof: largest difference, in nats, to a few labels scored the plain way.
+        instructions: that were tried, by number, the user's own first; empty where only that was.
     """
 
     kind: str
@@ -90,6 +99,12 @@ class PromptFit:
     offsets: tuple[float, ...]
     dtype: str
     proof: float
+    instructions: tuple[str | None, ...] = ()
+
+    @property
+    def numbered(self) -> tuple[str | None, ...]:
+        """The instructions by the number that a way has."""
+        return self.instructions or (self.instruction,)
 
 
 def checked_settings(folder: Path, labels: tuple[str, ...]) -> PromptFit:

@@ -11,24 +11,25 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
 
 from tunewise.candidates.prompt.conversation import Shot
+from tunewise.candidates.prompt.embedded import load_embedded, save_embedded
 from tunewise.candidates.prompt.lexical import Lexical
 from tunewise.candidates.prompt.showing import NEAR, Way, diverse, drawn, fixed, fused, nearest
-from tunewise.errors import RunFolderError
-from tunewise.files import read_records, write_jsonl, written_whole
 from tunewise.progress import Progress
 from tunewise.records import Example
 
-if TYPE_CHECKING:
-    from tunewise.engines.embeddings import Embedder
+SHOTS = "shots"  # what the files in a folder are named by
 
-ROWS, EMBEDDINGS = "shots.jsonl", "shots.safetensors"
+
+class Embeds(Protocol):
+    """What turns texts into vectors."""
+
+    def embed(self, texts: Sequence[str], progress: Progress | None = None) -> np.ndarray:
+        """Return the texts' embeddings, float32 [texts, hidden], each of unit length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,7 @@ class ShotPool:
 
     def save(self, folder: Path) -> None:
         """Write the pool into a folder: JSONL for people, safetensors for the embeddings."""
-        write_jsonl(folder / ROWS, self.rows)
-        with written_whole(folder / EMBEDDINGS) as temporary:
-            save_file({"embeddings": np.ascontiguousarray(self.embeddings)}, temporary)
+        save_embedded(folder, SHOTS, self.rows, self.embeddings)
 
 
 def pool_of(examples: Sequence[Example], embeddings: np.ndarray) -> ShotPool:
@@ -66,20 +65,8 @@ def load_pool(folder: Path) -> ShotPool:
     Raises:
         RunFolderError: it isn't as it was written.
     """
-    rows = tuple(read_records(folder / ROWS, PoolRow))
-    try:
-        embeddings = load_file(folder / EMBEDDINGS)["embeddings"]
-    except (OSError, SafetensorError, KeyError) as error:
-        raise RunFolderError(
-            f"the shots' embeddings can't be read ({error})",
-            where=str(folder / EMBEDDINGS),
-            mend="Run the task again; it makes anew what is missing.",
-        ) from error
-    if len(embeddings) != len(rows):
-        raise RunFolderError(
-            f"{len(embeddings):,} embeddings for {len(rows):,} shots", where=str(folder)
-        )
-    return ShotPool(rows, embeddings)
+    rows, embeddings = load_embedded(folder, SHOTS, PoolRow)
+    return ShotPool(tuple(rows), embeddings)
 
 
 class Retriever:
@@ -94,7 +81,7 @@ class Retriever:
 
     def __init__(
         self,
-        embedder: Embedder,
+        embedder: Embeds,
         pool: ShotPool,
         label_texts: dict[str, str],
         *,
@@ -153,22 +140,6 @@ class Retriever:
     def _shot(self, number: int) -> Shot:
         row = self.pool.rows[number]
         return Shot(row.text, self.label_texts[row.label])
-
-
-def retriever_over(
-    train: Sequence[Example],
-    encoder: Path,
-    label_texts: dict[str, str],
-    progress: Progress,
-    *,
-    by_label: bool = True,
-) -> Retriever:
-    """Return what finds shots among these examples, embedded by the encoder in a folder."""
-    from tunewise.engines.embeddings import Embedder
-
-    embedder = Embedder(encoder)
-    pool = pool_of(train, embedder.embed([e.input for e in train], progress))
-    return Retriever(embedder, pool, label_texts, by_label=by_label)
 
 
 def shots_for(

@@ -10,11 +10,9 @@ from pathlib import Path
 
 from tunewise.candidates import Setup
 from tunewise.candidates.prompt.conversation import Conversation, Shot
-from tunewise.candidates.prompt.passages import Library, load_library, looked_up
+from tunewise.candidates.prompt.finding import Found, found_on_record
 from tunewise.candidates.prompt.settings_file import checked_settings, same_model
-from tunewise.candidates.prompt.shots import Retriever, load_pool, shots_for
 from tunewise.candidates.prompt.showing import Way
-from tunewise.engines.embeddings import Embedder
 from tunewise.models.loading import context_length, load_tokenizer
 from tunewise.models.resolve import resolve
 from tunewise.progress import Progress
@@ -46,9 +44,7 @@ class Shown:
     def __init__(
         self, settings: PromptSettings, setup: Setup, folder: Path | None, progress: Progress
     ) -> None:
-        self._retriever: Retriever | None = None
-        self._way = Way(0)
-        self._library: Library | None = None
+        self._way, self._found = Way(0), Found()
         texts, templates = (
             label_texts(setup.labels),
             template_texts(SCORED_TEMPLATES, setup.task_folder),
@@ -62,14 +58,7 @@ class Shown:
             model = same_model(fit.model, progress, setup.task_folder)
             texts, templates, instruction = fit.label_texts, fit.templates, fit.instruction
             self._way = fit.chosen.way
-            if fit.retriever is not None:
-                encoder = same_model(fit.retriever, progress, setup.task_folder)
-                words = dict(zip(fit.labels, texts, strict=True))
-                embedder = Embedder(encoder.path)
-                if fit.chosen.shots:
-                    self._retriever = Retriever(embedder, load_pool(folder), words)
-                if fit.chosen.passages:
-                    self._library = load_library(folder, embedder)
+            self._found = found_on_record(folder, fit, setup, progress)
             self.notes = (f"As the run fitted it, with {self._way.shots} training examples shown.",)
         tokenizer = load_tokenizer(model.path)
         self.max_length = context_length(model.path, tokenizer)
@@ -77,11 +66,10 @@ class Shown:
 
     def shots(self, example: Example) -> list[Shot]:
         """Return the training examples that are shown for a row; never the row itself."""
-        return shots_for(self._retriever, [example], self._way)[0]
+        return self._found.beside([example], self._way)[0][0]
 
     def prompt(self, example: Example) -> tuple[str, list[int]]:
         """Return the prompt of a row as text, and the tokens that the model is given of it."""
-        shots = self.shots(example)
-        found = looked_up(self._library, [example], self._way)[0]
-        text = self.conversation.rendered(example.input, shots, found)
-        return text, self.conversation.prompt_ids(example.input, shots, found)
+        beside = self._found.beside([example], self._way)[0]
+        text = self.conversation.rendered(example.input, *beside)
+        return text, self.conversation.prompt_ids(example.input, *beside)
