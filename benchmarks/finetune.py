@@ -43,9 +43,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import torch
-from side_by_side import commit
+from side_by_side import commit, refuse_a_busy_machine
 from torch import nn
 from transformers import TrainerCallback
 
@@ -68,7 +67,6 @@ ROWS_PER_STEP = 8
 RATE = 5e-4
 MAX_LENGTH = 1024
 VALIDATION_ROWS = 24
-BUSY = 25.0  # per cent of all cores in use before the benchmark begins
 BF16 = 0.02  # by which losses may differ
 GOALS = {"trl-defaults": 5.0, "trl-tuned": 1.5}
 UTILISATION = 0.45
@@ -304,13 +302,6 @@ def product_rate(size: int = 2048, turns: int = 7) -> float:
         one @ other
         seconds.append(time.perf_counter() - began)
     return 2 * size**3 / statistics.median(seconds[2:])
-
-
-def refuse_a_busy_machine() -> None:
-    """Exit if something else is running."""
-    used = psutil.cpu_percent(interval=2.0)
-    if used > BUSY:
-        sys.exit(f"{used:.0f}% of the cores are in use; figures taken now would mean nothing.")
 
 
 def run_arm(task: str, arm: str, steps: int) -> dict[str, Any]:

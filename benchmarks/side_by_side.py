@@ -1,4 +1,4 @@
-"""What the benchmarks share: a clock around some work, and the commit that is checked out."""
+"""What the benchmarks share: a clock around some work, the commit, and a look at the machine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+import psutil
+
 T = TypeVar("T")
+BUSY = 25.0  # percent of all cores that others may use
 
 
 def timed(work: Callable[[], T]) -> tuple[float, T]:
@@ -27,6 +30,13 @@ def commit() -> str:
     head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
     changed = subprocess.run([*git, "diff", "--quiet", "HEAD"], check=False).returncode
     return (head.stdout.strip() or "unknown") + ("+" if changed else "")
+
+
+def refuse_a_busy_machine() -> None:
+    """Exit if something else is running."""
+    used = psutil.cpu_percent(interval=2.0)
+    if used > BUSY:
+        sys.exit(f"{used:.0f}% of the cores are in use; figures taken now would mean nothing.")
 
 
 def in_fresh_process(script: str, data: Path, count: int) -> dict[str, float]:

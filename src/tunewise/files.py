@@ -234,6 +234,17 @@ def file_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
+def unchanged_sha256(path: Path) -> str:
+    """Return the SHA-256 of a large file's bytes, read again if size or time changed."""
+    status = path.stat()
+    return _known_sha256(path.resolve(), status.st_size, status.st_mtime_ns, status.st_ino)
+
+
+@functools.cache
+def _known_sha256(path: Path, _size: int, _changed: int, _inode: int) -> str:
+    return file_sha256(path)
+
+
 def value_sha256(value: object) -> str:
     """Return the SHA-256 of a plain value's canonical JSON, in hex."""
     text = json.dumps(plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)

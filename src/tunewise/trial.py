@@ -20,7 +20,15 @@ from tunewise.candidates import FAMILIES, Candidate, Fitted, Outward, Setup, can
 from tunewise.data.shapes.turns import last_answer
 from tunewise.evaluation.score import scorecard
 from tunewise.evaluation.texts import Asked, asked_of
-from tunewise.files import file_sha256, plain, read_record, read_records, write_json, write_jsonl
+from tunewise.files import (
+    file_sha256,
+    plain,
+    read_record,
+    read_records,
+    unchanged_sha256,
+    write_json,
+    write_jsonl,
+)
 from tunewise.progress import Progress, Silent, clock, showing
 from tunewise.records import Dataset, Example, Finding, Prediction, Split, Splits, Timing
 from tunewise.rendering.wording import OWN
@@ -244,7 +252,7 @@ class Trial:
             found |= self._prompt_files(getattr(settings, "documents", None))
         if isinstance(settings, PromptSettings) and settings.engine == "llama.cpp":
             model = self.work.task_folder / settings.model
-            found["model"] = file_sha256(model) if model.is_file() else None
+            found["model"] = unchanged_sha256(model) if model.is_file() else None
         if isinstance(settings, PromptSettings) and settings.endpoint is not None:
             from tunewise.candidates.prompt.outward import known_price
 

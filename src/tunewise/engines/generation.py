@@ -7,7 +7,8 @@ Knows nothing of templates or of what is done with an answer.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,8 +86,7 @@ class Writer:
         found: list[Written | None] = [None] * len(prompts)
         drawing = {"do_sample": True, "temperature": temperature, "top_p": 1.0, "top_k": 0}
         plain = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
-        with showing(progress, title, len(prompts)) as bar, torch.random.fork_rng():
-            torch.manual_seed(seed)
+        with showing(progress, title, len(prompts)) as bar, drawn_from(seed, temperature):
             lengths = [len(prompt) + max_new_tokens for prompt in prompts]
             for rows in together(lengths, int(CACHE_BYTES / self._bytes_per_token())):
                 some = [prompts[row] for row in rows]
@@ -133,6 +133,17 @@ class Writer:
     def _written(self, ids: list[int]) -> Written:
         ends = [place for place, token in enumerate(ids) if token in self.end_ids]
         return Written(tuple(ids[: ends[0]] if ends else ids), bool(ends))
+
+
+@contextmanager
+def drawn_from(seed: int, temperature: float) -> Iterator[None]:
+    """Draw from a seed inside the block, and leave the state outside as it was; if it draws."""
+    if not temperature:
+        yield
+        return
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
 
 
 def together(lengths: Sequence[int], most: int) -> list[list[int]]:

@@ -8,24 +8,17 @@ Knows nothing of tasks.
 from __future__ import annotations
 
 import importlib.util
-import json
-import os
-import subprocess
-import sys
-import tempfile
-import weakref
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
 
 from tunewise.engines.asks import Abilities, Ask, Reply
 from tunewise.engines.endpoint.address import Address
 from tunewise.engines.endpoint.book import Book
 from tunewise.engines.endpoint.engine import Endpoint, Terms
-from tunewise.errors import BadInput, ModelError, one_line
+from tunewise.engines.llama_cpp_child import LlamaCppChild
+from tunewise.errors import BadInput
 from tunewise.progress import Progress
 
-SERVER = "tunewise.engines.llama_cpp_server"
 TOGETHER = 4  # conversations at once
 TOKENS = 4096  # of a conversation at most
 SECONDS = 600.0  # that one reply may take
@@ -61,7 +54,7 @@ class LlamaCpp:
         address = Address(NOT_STARTED, file.stem, None)
         self._asked = Endpoint(address, terms, book, identity=f"gguf {fingerprint}")
         self._asked.announced = True  # nothing leaves the machine
-        self._child: subprocess.Popen[str] | None = None
+        self._child: LlamaCppChild | None = None
 
     @property
     def sent(self) -> int:
@@ -87,50 +80,9 @@ class LlamaCpp:
         """End the server, and let go of the book."""
         self._asked.close()
         if self._child is not None:
-            _end(self._child)
+            self._child.close()
 
     def _start(self, progress: Progress) -> None:
         progress.line(f"Loading {self.file.name} in llama.cpp.")
-        log = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
-        threads = str(os.cpu_count() or 1)
-        child = subprocess.Popen(
-            [sys.executable, "-m", SERVER, str(self.file), str(TOKENS), threads, str(TOGETHER)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-        )
-        weakref.finalize(self, _end, child)
-        assert child.stdout is not None
-        line = child.stdout.readline()
-        if not line:
-            _end(child)
-            raise ModelError(
-                f"llama.cpp doesn't load the file ({_last_words(log)})", where=str(self.file)
-            )
-        log.close()
-        self._child = child
-        url = f"{json.loads(line)['address']}/v1"
-        self._asked.address = Address(url, self.file.stem, None)
-
-
-def _end(child: subprocess.Popen[str]) -> None:
-    """End a server: it ends by itself when its standard input does."""
-    for pipe in (child.stdin, child.stdout):
-        if pipe is not None and not pipe.closed:
-            pipe.close()
-    if child.poll() is None:
-        try:
-            child.wait(10)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-
-
-def _last_words(log: IO[str]) -> str:
-    log.seek(0)
-    lines = [line.strip() for line in log.read().splitlines() if line.strip()]
-    telling = [line for line in lines if " E " in line or "error" in line.lower()]
-    log.close()
-    return one_line((telling or lines or ["it said nothing"])[0], 200)
+        self._child = LlamaCppChild(self.file, TOKENS, TOGETHER)
+        self._asked.address = Address(f"{self._child.address}/v1", self.file.stem, None)

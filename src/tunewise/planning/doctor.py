@@ -22,6 +22,7 @@ from tunewise.cache import cache_folder
 from tunewise.files import existing_parent
 from tunewise.planning.hardware import GIB
 from tunewise.planning.measured import product_rate
+from tunewise.workspace.cores import usable_cores
 
 Verdict = Literal["works", "missing", "slow"]
 INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "avx_vnni", "asimd", "bf16", "sve")
@@ -64,8 +65,7 @@ def _system() -> Check:
 def _processor() -> Check:
     flags = instruction_sets()
     told = ", ".join(flags) if flags else "instruction sets unknown"
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return Check("processor", f"{usable} cores; {told}")
+    return Check("processor", f"{usable_cores()} cores; {told}")
 
 
 def instruction_sets(cpuinfo: Path = Path("/proc/cpuinfo")) -> tuple[str, ...]:

@@ -6,7 +6,6 @@ Given a name, gives back what it has and costs. Knows nothing of what is planned
 from __future__ import annotations
 
 import functools
-import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ import psutil
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from tunewise.errors import BadInput, did_you_mean
+from tunewise.workspace.cores import usable_cores
 
 HERE = "this machine"
 GIB = 2**30
@@ -140,7 +140,7 @@ def this_machine(prices: Mapping[str, float] | None = None) -> Machine:
             name=HERE,
             kind="cpu",
             bytes=USED * psutil.virtual_memory().available,
-            flops=1e11 * (os.cpu_count() or 1),  # measured.py replaces it
+            flops=1e11 * usable_cores(),  # measured.py replaces it
             bandwidth=20e9,
             usd_per_hour=None,
             price_source="own machine",

@@ -7,7 +7,6 @@ threads.
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from tunewise.serving.asking import example_of
 from tunewise.serving.engine import Card, Engine, RunEngine
 from tunewise.serving.exported import GRAPHS, Graph, proved_graph
 from tunewise.serving.writing import WritingEngine
+from tunewise.workspace.cores import usable_cores
 from tunewise.workspace.folder import opened
 
 TRAINED = "transformers"
@@ -39,8 +39,7 @@ def spare_threads() -> int:
     Threads that compute wait for each other; with one more of them than cores are free, each wait
     lasts until the system turns to it again.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, (cores or 1) - 1)
+    return max(1, usable_cores() - 1)
 
 
 def loaded(

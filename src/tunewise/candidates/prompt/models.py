@@ -30,7 +30,7 @@ from tunewise.engines.endpoint.dialect import Dialect
 from tunewise.engines.endpoint.engine import Endpoint
 from tunewise.engines.endpoint.prices import PICO
 from tunewise.errors import FileMissing, ModelError
-from tunewise.files import file_sha256
+from tunewise.files import unchanged_sha256
 from tunewise.progress import Progress, Silent
 from tunewise.task.settings import PromptSettings, SearchSettings
 
@@ -137,7 +137,7 @@ def _in_llama_cpp(settings: PromptSettings, setup: Setup) -> Model:
     file = setup.task_folder / Path(settings.model).expanduser()
     if not file.is_file():
         raise FileMissing("there is no GGUF file here", where=str(file))
-    known = UsedModel(settings.model, str(file), None, file_sha256(file))
+    known = UsedModel(settings.model, str(file), None, unchanged_sha256(file))
     book = Book(cache_folder() / BOOKS)
     engine = LlamaCpp(file, known.fingerprint, book, settings.extra)
     return Model(settings.model, engine, known, GGUF)

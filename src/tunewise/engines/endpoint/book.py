@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import psutil
 
@@ -28,6 +28,7 @@ from tunewise.errors import RunFolderError
 from tunewise.files import disk_errors
 
 FILE = "answers.sqlite"
+Limit = Literal["pico", "requests", "tokens"]
 BUSY = 60.0  # seconds to wait for another process that writes
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS answers (
@@ -51,21 +52,6 @@ class Amount:
 
 
 @dataclass(frozen=True, slots=True)
-class Cap:
-    """What an account may come to at most; None where there is no limit.
-
-    Attributes:
-        pico: picodollars.
-        requests: that may have been answered, or lost.
-        tokens: read and written.
-    """
-
-    pico: int | None = None
-    requests: int | None = None
-    tokens: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Spent:
     """What an account has come to.
 
@@ -84,6 +70,36 @@ class Spent:
     perhaps: int
     lost: int
     unpriced: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """What an account may come to at most; None where there is no limit.
+
+    Attributes:
+        pico: picodollars.
+        requests: that may have been answered, or lost.
+        tokens: read and written.
+    """
+
+    pico: int | None = None
+    requests: int | None = None
+    tokens: int | None = None
+
+    def passed(self, spent: Spent, most: Amount) -> Limit | None:
+        """Return the limit that one more attempt could pass, None if there is none.
+
+        Args:
+            spent: by the account.
+            most: that the attempt can come to.
+        """
+        if self.pico is not None and spent.pico + (most.pico or 0) > self.pico:
+            return "pico"
+        if self.requests is not None and spent.requests + 1 > self.requests:
+            return "requests"
+        if self.tokens is not None and spent.tokens + most.tokens > self.tokens:
+            return "tokens"
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +167,7 @@ class Book:
             if asking is not None and asking[0] != self.process and is_alive(asking[0]):
                 raise UnderWay
             spent = self._spent(account)
-            passed = (
-                (cap.pico is not None and spent.pico + (most.pico or 0) > cap.pico)
-                or (cap.requests is not None and spent.requests + 1 > cap.requests)
-                or (cap.tokens is not None and spent.tokens + most.tokens > cap.tokens)
-            )
-            if passed:
+            if cap.passed(spent, most) is not None:
                 return None
             self._base.execute(
                 "INSERT OR REPLACE INTO under_way VALUES (?, ?)", (asked, self.process)

@@ -162,15 +162,14 @@ class Endpoint:
             DataError: a row is longer than the model reads.
             ModelError: the endpoint refuses the model or the request.
         """
-        before = len(self.unknown(asks))
-        if (first := self.unknown(asks)) and frozenset(first[0].body) not in self._taken:
-            self._first_contact(first[0].ask, progress)
         unknown = self.unknown(asks)
+        sent = len(unknown)
+        if unknown and frozenset(unknown[0].body) not in self._taken:
+            self._first_contact(unknown[0].ask, sent, progress)
+            unknown = self.unknown(asks)  # in the dialect that was learnt
         if unknown:
-            if not self.announced:
-                self.announce(f"{len(unknown):,} requests", (), progress)
             self._ask_all(unknown, progress, title)
-        self.sent = before
+        self.sent = sent
         return [self._kept(self._request(ask)) for ask in asks]
 
     def lengths(self, texts: Sequence[str]) -> list[int]:
@@ -209,13 +208,14 @@ class Endpoint:
         assert kept is not None, "what was asked is kept"
         return reply_of(kept.body, kept.seconds, self.terms.price)
 
-    def _first_contact(self, ask: Ask, progress: Progress) -> None:
+    def _first_contact(self, ask: Ask, of: int, progress: Progress) -> None:
         """Ask once by itself, so that what is wrong shows at once, and learn the dialect.
 
-        Done for the first request, and for the first with other parameters than those taken.
+        Done for the first of so many requests, and for the first with other parameters than those
+        taken.
         """
         if not self.announced:
-            self.announce("rows of the task", (), progress)
+            self.announce(f"{of:,} requests", (), progress)
         self._sender  # noqa: B018 - so that a missing key shows before anything is entered
         while True:
             request = self._request(ask)

@@ -81,9 +81,10 @@ def unlimited(address: Address, ask: Ask, written: int) -> ModelError:
 
 def would_pass(address: Address, cap: Cap, spent: Spent, most: Amount) -> CapReached:
     """Return the error for an attempt that could pass the cap."""
-    if cap.pico is not None and spent.pico + (most.pico or 0) > cap.pico:
-        of, used, more = dollars(cap.pico), dollars(spent.pico), dollars(most.pico or 0)
-    elif cap.requests is not None and spent.requests + 1 > cap.requests:
+    passed = cap.passed(spent, most)
+    if passed == "pico":
+        of, used, more = dollars(cap.pico or 0), dollars(spent.pico), dollars(most.pico or 0)
+    elif passed == "requests":
         of, used, more = f"{cap.requests:,} requests", f"{spent.requests:,}", "1"
     else:
         of, used, more = f"{cap.tokens:,} tokens", f"{spent.tokens:,}", f"{most.tokens:,}"

@@ -6,14 +6,9 @@ Knows nothing of what is expected.
 
 from __future__ import annotations
 
-import contextlib
 import heapq
 import importlib.util
 import json
-import os
-import subprocess
-import sys
-import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
@@ -21,12 +16,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from tunewise.engines.llama_cpp_child import LlamaCppChild
 from tunewise.errors import BadInput, ModelError, one_line
 from tunewise.shipping.runtimes import Rendered, Steps, Wrote
 
 TOLD = 100  # most probable tokens that the server tells the log-probabilities of
 SECONDS = 600  # that one request may take
-SERVER = "tunewise.engines.llama_cpp_server"
+MEND = "Export it again; if that doesn't help, tell us of this model."
 END = "eos"  # what the server says when it stopped at an end token
 
 
@@ -50,23 +46,7 @@ class LlamaCppRuntime:
             )
         self.name = f"llama.cpp (xllamacpp {version('xllamacpp')}), {file.stem}"
         self.place = "the GGUF"
-        self._log = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
-        self._child = subprocess.Popen(
-            [sys.executable, "-m", SERVER, str(file), str(tokens), str(threads())],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            text=True,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-        )
-        assert self._child.stdout is not None
-        line = self._child.stdout.readline()
-        if not line:
-            self._child.wait()
-            refusal = self._refused(file)
-            self.close()
-            raise refusal
-        self._address = json.loads(line)["address"]
+        self._child = LlamaCppChild(file, tokens, mend=MEND)
 
     def rendered(self, messages: Sequence[dict[str, str]]) -> Rendered:
         """Return the prompt of llama.cpp's chat endpoint: its template's text, and its tokens."""
@@ -132,20 +112,7 @@ class LlamaCppRuntime:
 
     def close(self) -> None:
         """End the server."""
-        if self._child.poll() is None:
-            assert self._child.stdin is not None
-            self._child.stdin.close()
-            try:
-                self._child.wait(10)
-            except subprocess.TimeoutExpired:
-                self._child.kill()
-        self._child.wait()
-        if self._child.stdout is not None:
-            self._child.stdout.close()
-        if self._child.stdin is not None:
-            with contextlib.suppress(BrokenPipeError):
-                self._child.stdin.close()
-        self._log.close()
+        self._child.close()
 
     def _steps(self, prompt: Sequence[int], most: int) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._completed(prompt, most, TOLD)[
@@ -169,7 +136,9 @@ class LlamaCppRuntime:
 
     def _asked(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         request = urllib.request.Request(  # noqa: S310 - the address is our own child's
-            self._address + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
+            self._child.address + path,
+            json.dumps(body).encode(),
+            {"Content-Type": "application/json"},
         )
         try:
             with urllib.request.urlopen(request, timeout=SECONDS) as answer:  # noqa: S310
@@ -178,29 +147,9 @@ class LlamaCppRuntime:
             raise _Refused(one_line(error.read().decode("utf-8", "replace"), 300)) from error
         except (urllib.error.URLError, ConnectionError) as error:
             raise ModelError(
-                f"llama.cpp ended while it was asked ({self._last_words()})", where=self.name
+                f"llama.cpp ended while it was asked ({self._child.last_words()})", where=self.name
             ) from error
         return found
-
-    def _refused(self, file: Path) -> ModelError:
-        return ModelError(
-            f"llama.cpp doesn't load the file ({self._last_words()})",
-            where=str(file),
-            mend="Export it again; if that doesn't help, tell us of this model.",
-        )
-
-    def _last_words(self) -> str:
-        self._log.seek(0)
-        lines = [line.strip() for line in self._log.read().splitlines() if line.strip()]
-        telling = [line for line in lines if " E " in line or "error" in line.lower()]
-        return one_line((telling or lines or ["it said nothing"])[0], 200)
-
-
-def threads() -> int:
-    """Return the cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class _Refused(ModelError):

@@ -27,6 +27,7 @@ from tunewise.rendering.rows import Rendered
 from tunewise.training.language.adapters import trainable
 from tunewise.training.language.arguments import Arguments
 from tunewise.training.language.fit import Job, TunedLanguageModel
+from tunewise.workspace.cores import usable_cores
 
 WHOLE = 0.6  # share of a card's memory up to which every process holds all weights
 JOB, CONFIG = "job.json", "accelerate.yaml"
@@ -63,7 +64,7 @@ def launched(
     ]
     how = "each with a part of the weights (FSDP2)" if sharded else "each with all weights (DDP)"
     progress.line(f"Training in {processes} processes, {how}, as {config} tells accelerate.")
-    threads = max(1, (os.cpu_count() or 1) // processes)
+    threads = max(1, usable_cores() // processes)
     ended = subprocess.run(command, check=False, env=os.environ | {"OMP_NUM_THREADS": str(threads)})
     if (job.folder / ERROR).exists():
         raise _met(read_json(job.folder / ERROR))
