@@ -20,8 +20,9 @@ fit into half of the free memory, since on a CPU too large a batch ends the proc
 turn batches of 8 are timed as well, and whichever is faster counts.
 
 Goal: at least 10 times lm-eval's requests per second, with and without shots, at equal results;
---check exits 1 when it is missed. --quick (about two minutes) takes one row and every ninth label.
---idle refuses to run while something else does. The whole takes about 45 minutes on 2 idle cores.
+--check exits 1 when it is missed. --quick (about two minutes) takes one row, and has lm-eval score
+every ninth label, its time multiplied. --idle refuses to run while something else does. The whole
+takes about 45 minutes on 2 idle cores.
 
 lm-eval isn't among the extras: it pins nothing of ours but brings much. One interpreter with both:
 
@@ -42,6 +43,7 @@ import argparse
 import contextlib
 import csv
 import io
+import logging
 import statistics
 import sys
 from collections.abc import Sequence
@@ -95,7 +97,8 @@ class Result:
     """What was measured with so many shots.
 
     Attributes:
-        rows, labels: that were scored; in a quick run some labels only.
+        rows, labels: that were scored.
+        lm_eval_labels: that lm-eval scored; where these are fewer, its time is scaled.
         prompt_tokens, shared_tokens: mean of a prompt, and what all prompts share of it.
         dtype, batch: of the timed runs; requests that lm-eval scores together.
         same_exact, same: rows on which both choose the same label, in float32 and in `dtype`.
@@ -110,6 +113,7 @@ class Result:
     shots: int
     rows: int
     labels: int
+    lm_eval_labels: int
     prompt_tokens: float
     shared_tokens: int
     dtype: str
@@ -151,6 +155,7 @@ class Harness:
         from lm_eval.models.huggingface import HFLM
 
         self.labels = list(labels)
+        logging.getLogger("lm_eval").setLevel(logging.ERROR)  # it warns of models in memory
         with quiet():
             self.model = HFLM(
                 pretrained=model, tokenizer=tokenizer, batch_size="auto", max_batch_size=MOST
@@ -248,15 +253,16 @@ def measured(name: str, shots: int, rows: int, turns: int, *, every: int) -> Res
     texts = label_texts(labels)
     talk = Conversation(tokenizer, texts, INSTRUCTION, template_texts())
     prompts = rendered(talk, shots_of(train, tickets[:: len(tickets) // rows][:rows], shots))
-    shared, ids = talk.shared_ids(shots), talk.label_ids[::every]
+    shared, ids = talk.shared_ids(shots), talk.label_ids
     answers = [talk.chat.lead + text + talk.chat.end for text in texts[::every]]
 
     model = load_causal(folder, torch.float32)
     harness = Harness(model, tokenizer, answers)
-    harness.check_tokens(prompts, ids)
+    harness.check_tokens(prompts, ids[::every])
     harness.batches_of(PLAIN_BATCH)
     exact = centred(harness.scores(prompts))
-    ours_exact = centred(LabelScorer(model, ids, shared).scores([p.ids for p in prompts]))
+    ours_exact = LabelScorer(model, ids, shared).scores([p.ids for p in prompts])
+    ours_exact = centred(ours_exact[:, ::every])
     del model, harness
 
     model = load_causal(folder, fastest_dtype("cpu"))
@@ -275,7 +281,8 @@ def measured(name: str, shots: int, rows: int, turns: int, *, every: int) -> Res
         size = min(tries, key=lambda each: tries[each][0])
         seconds, theirs = tries[size]
         took, ours = timed(partial(asked, talk, scorer, part))
-        found.append((len(part) / seconds, len(part) / took, theirs, ours))
+        whole = seconds * len(ids) / len(answers)
+        found.append((len(part) / whole, len(part) / took, theirs, ours[:, ::every]))
     theirs = centred(np.concatenate([one[2] for one in found]))
     ours = centred(np.concatenate([one[3] for one in found]))
     lines = np.arange(rows)
@@ -284,6 +291,7 @@ def measured(name: str, shots: int, rows: int, turns: int, *, every: int) -> Res
         shots=shots,
         rows=rows,
         labels=len(ids),
+        lm_eval_labels=len(answers),
         prompt_tokens=statistics.mean(len(p.ids) for p in prompts),
         shared_tokens=len(shared),
         dtype=str(model.dtype).removeprefix("torch."),
@@ -356,9 +364,10 @@ def table(results: Sequence[Result]) -> None:
             f" {one.prompt_tokens:.0f} tokens, {one.shared_tokens} of them shared; {one.dtype},"
             f" {torch.get_num_threads()} threads"
         )
+        of = ", scaled" if one.lm_eval_labels < one.labels else ""
         print(f"{'':30}{'requests/s':>12}{'s a request':>13}{'times lm-eval':>15}")
         for name, rate in (
-            (f"lm-eval, batches of {one.batch}", one.lm_eval_rate),
+            (f"lm-eval, batches of {one.batch}{of}", one.lm_eval_rate),
             ("tunewise", one.ours_rate),
         ):
             print(f"{name:30}{rate:12.3f}{1 / rate:13.3f}{rate / one.lm_eval_rate:15.1f}")

@@ -290,6 +290,7 @@ def models_of(entry: Entry) -> list[str]:
     settings = entry.settings
     if isinstance(settings, PromptSettings) and settings.asks_elsewhere:
         keys = ["retriever"] if any(settings.shots) or settings.documents else []
+        keys += ["model"] if settings.engine == "vllm" else []
     if isinstance(settings, ApiSettings):
         keys = []
     names = (getattr(entry.settings, key, None) for key in keys)

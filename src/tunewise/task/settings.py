@@ -229,7 +229,12 @@ Select = Literal["nearest", "diverse", "fused", "fixed"]
 Order = Literal["nearest_last", "nearest_first"]
 ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 FOR_ENDPOINTS = ("key_env", "price", "concurrency")
-FOR_SERVERS = ("timeout", "extra", "answer")  # endpoints, and llama.cpp's on this machine
+FOR_SERVERS = ("timeout", "extra")  # endpoints, and llama.cpp's on this machine
+NOT_FOR: dict[str, tuple[str, ...]] = {
+    "transformers": (*FOR_SERVERS, "answer"),
+    "llama.cpp": (),
+    "vllm": FOR_SERVERS,
+}
 
 
 class PromptSettings(CandidateSettings):
@@ -240,10 +245,10 @@ class PromptSettings(CandidateSettings):
         description="Instruction-tuned model: catalogue name, folder or Hub id; with an endpoint,"
         " the model's name there.",
     )
-    engine: Literal["transformers", "llama.cpp"] = Field(
+    engine: Literal["transformers", "llama.cpp", "vllm"] = Field(
         "transformers",
         description="What runs a model on this machine; llama.cpp runs GGUF files as they are,"
-        " quantised too.",
+        " quantised too; vllm needs a GPU.",
     )
     endpoint: str | None = Field(
         None,
@@ -331,15 +336,14 @@ class PromptSettings(CandidateSettings):
         """Refuse an endpoint without a model, its settings without it, a key for its name."""
         if self.votes > 1 and True not in self.think:
             raise ValueError("'votes' are for replies with thoughts; set 'think: [true]'")
-        if self.engine == "llama.cpp":
-            if self.endpoint is not None:
-                raise ValueError("an endpoint has its own engine; leave out 'engine'")
-            if not self.model.endswith(".gguf"):
-                raise ValueError("llama.cpp runs GGUF files; give 'model' the path of one")
+        if self.engine != "transformers" and self.endpoint is not None:
+            raise ValueError("an endpoint has its own engine; leave out 'engine'")
+        if self.engine == "llama.cpp" and not self.model.endswith(".gguf"):
+            raise ValueError("llama.cpp runs GGUF files; give 'model' the path of one")
         if self.endpoint is None:
             if self.search is not None and self.search.usd:
                 raise ValueError("a search on this machine costs no dollars; leave out 'usd'")
-            not_here = FOR_ENDPOINTS + (FOR_SERVERS if self.engine == "transformers" else ())
+            not_here = FOR_ENDPOINTS + NOT_FOR[self.engine]
             if stray := [name for name in not_here if name in self.model_fields_set]:
                 raise ValueError(f"'{stray[0]}' is for an endpoint; name it with 'endpoint'")
         elif "model" not in self.model_fields_set:

@@ -21,7 +21,7 @@ from tunewise.candidates.prompt.asker import Asker
 from tunewise.candidates.prompt.choose import rows_to_try
 from tunewise.candidates.prompt.finding import Found, found_for, found_on_record
 from tunewise.candidates.prompt.instructions import instructions_of
-from tunewise.candidates.prompt.models import GGUF, Model, model_of, model_on_record
+from tunewise.candidates.prompt.models import GGUF, VLLM, Model, model_of, model_on_record
 from tunewise.candidates.prompt.outward import what_is_sent
 from tunewise.candidates.prompt.questions import questions_on_record, replace_instructions
 from tunewise.candidates.prompt.race import raced
@@ -123,7 +123,7 @@ class AskedPrompt:
                 where=str(folder / SETTINGS),
                 mend=MENDS,
             )
-        here = fit.local is not None and fit.dtype != GGUF
+        here = fit.local is not None and fit.dtype not in (GGUF, VLLM)
         writes = here and not fit.labels and not fit.chosen.think
         kind = FittedWriter if writes else FittedAsked
         return kind(folder, fit, self.settings, self.setup)

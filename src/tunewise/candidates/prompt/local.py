@@ -14,6 +14,7 @@ import torch
 
 from tunewise.candidates.writing import AnswerWriter
 from tunewise.engines.asks import Abilities, Ask, Reply
+from tunewise.engines.memory import Memory
 from tunewise.engines.precision import fastest_dtype
 from tunewise.models.loading import load_causal, load_tokenizer, stop_ids
 from tunewise.models.resolve import ModelFolder
@@ -35,7 +36,6 @@ class Local:
     Attributes:
         answers: that writes them.
         dtype: of the weights, such as 'bfloat16'.
-        sent: questions of the last `generate` that the model was given.
     """
 
     abilities = Abilities(alternatives=False, schema=False)
@@ -53,8 +53,12 @@ class Local:
             loaded = load_causal(model.path, fastest_dtype(device)).to(device)
         self.dtype = str(loaded.dtype).removeprefix("torch.")
         self.answers = AnswerWriter(loaded, self.chat, stop_ids(model.path))
-        self._remembers, self._known = remembers, dict[Ask, Reply]()
-        self.sent = 0
+        self._memory = Memory(keeps=remembers)
+
+    @property
+    def sent(self) -> int:
+        """Questions of the last `generate` that the model was given."""
+        return self._memory.sent
 
     def generate(self, asks: Sequence[Ask], progress: Progress, title: str) -> list[Reply]:
         """Return a reply to each ask, in their order; `title` is what the bar says.
@@ -62,16 +66,16 @@ class Local:
         Raises:
             DataError: a prompt leaves no room for an answer; the message names its row.
         """
-        known = dict(self._known)
-        unknown = [ask for ask in dict.fromkeys(asks) if ask not in known]
-        self.sent = len(unknown)
-        kinds = dict.fromkeys((a.max_new_tokens, a.temperature, a.sample) for a in unknown)
-        for kind in kinds:
-            some = [a for a in unknown if (a.max_new_tokens, a.temperature, a.sample) == kind]
-            known |= zip(some, self._replies(some, progress, title), strict=True)
-        if self._remembers:
-            self._known = known
-        return [known[ask] for ask in asks]
+
+        def answers(unknown: list[Ask]) -> list[Reply]:
+            found = dict[Ask, Reply]()
+            kinds = dict.fromkeys((a.max_new_tokens, a.temperature, a.sample) for a in unknown)
+            for kind in kinds:
+                some = [a for a in unknown if (a.max_new_tokens, a.temperature, a.sample) == kind]
+                found |= zip(some, self._replies(some, progress, title), strict=True)
+            return [found[ask] for ask in unknown]
+
+        return self._memory.replies(asks, answers)
 
     def prompt(self, ask: Ask) -> str:
         """Return an ask as the model's chat template writes it."""

@@ -29,12 +29,14 @@ from tunewise.engines.endpoint.book import Book, Cap, Spent
 from tunewise.engines.endpoint.dialect import Dialect
 from tunewise.engines.endpoint.engine import Endpoint
 from tunewise.engines.endpoint.prices import PICO
+from tunewise.engines.in_vllm import InVllm
 from tunewise.errors import FileMissing, ModelError
 from tunewise.files import unchanged_sha256
 from tunewise.progress import Progress, Silent
 from tunewise.task.settings import PromptSettings, SearchSettings
 
 GGUF = "gguf"  # in place of a number format: the file has its own
+VLLM = "vllm"  # likewise: vLLM takes the one that the model was saved in
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,9 @@ def model_of(settings: PromptSettings, setup: Setup, progress: Progress) -> Mode
         return Model(settings.model, endpoint_of(settings, setup))
     if settings.engine == "llama.cpp":
         return _in_llama_cpp(settings, setup)
+    if settings.engine == "vllm":
+        folder = found_model(settings.model, "causal", progress, setup.task_folder)
+        return Model(folder.name, InVllm(folder.path, remembers=True), used(folder), VLLM)
     from tunewise.candidates.prompt.local import Local
 
     folder = found_model(settings.model, "causal", progress, setup.task_folder)
@@ -124,6 +129,9 @@ def model_on_record(fit: AskedFit, settings: PromptSettings, setup: Setup) -> Mo
                 mend=MENDS,
             )
         return model
+    if fit.dtype == VLLM:
+        folder = same_model(fit.local, Silent(), setup.task_folder)
+        return Model(fit.model, InVllm(folder.path), fit.local, VLLM)
     from tunewise.candidates.prompt.local import Local
 
     engine = Local(same_model(fit.local, Silent(), setup.task_folder))
