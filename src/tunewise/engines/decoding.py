@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from tunewise.engines.attention import layer_kinds, masks
-from tunewise.errors import DataError
+from tunewise.engines.window import check_room
 
 if TYPE_CHECKING:
     from transformers import Cache
@@ -106,13 +106,7 @@ class Decoder:
         Raises:
             DataError: it does.
         """
-        if self.most_tokens is not None and len(prompt) >= self.most_tokens:
-            raise DataError(
-                f"the prompt has {len(prompt):,} tokens and the model reads {self.most_tokens:,};"
-                " there is no room for an answer",
-                where=name,
-                mend="Shorten it, or take a model that reads more.",
-            )
+        check_room(len(prompt), self.most_tokens, name)
 
     def room_for(self, joining: Sequence[Row], row: Row) -> bool:
         """Whether a row can join beside those that write and those that join; one alone can."""

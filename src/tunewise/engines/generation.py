@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from tunewise.errors import DataError
+from tunewise.engines.window import check_room
 from tunewise.models.loading import quiet_transformers
 from tunewise.progress import Progress, showing
 
@@ -76,13 +76,8 @@ class Writer:
             DataError: a prompt leaves no room for an answer.
         """
         for number, prompt in enumerate(prompts):
-            if self.most_tokens is not None and len(prompt) >= self.most_tokens:
-                raise DataError(
-                    f"the prompt has {len(prompt):,} tokens and the model reads"
-                    f" {self.most_tokens:,}; there is no room for an answer",
-                    where=names[number] if names else f"prompt {number + 1}",
-                    mend="Shorten it, or take a model that reads more.",
-                )
+            name = names[number] if names else f"prompt {number + 1}"
+            check_room(len(prompt), self.most_tokens, name)
         found: list[Written | None] = [None] * len(prompts)
         drawing = {"do_sample": True, "temperature": temperature, "top_p": 1.0, "top_k": 0}
         plain = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}

@@ -16,7 +16,8 @@ from typing import Any
 
 from tunewise.engines.asks import ALTERNATIVES, Abilities, Ask, Reply, Token
 from tunewise.engines.memory import Memory
-from tunewise.errors import BadInput, DataError
+from tunewise.engines.window import check_room
+from tunewise.errors import BadInput
 from tunewise.models.loading import context_length, load_tokenizer, stop_ids
 from tunewise.progress import Progress, showing
 from tunewise.rendering.chat import Chat
@@ -77,7 +78,7 @@ class InVllm:
         texts = [self.chat.render(ask.messages, answer_follows=True) for ask in asks]
         prompts = self.chat.ids(texts)
         for ask, prompt in zip(asks, prompts, strict=True):
-            self._check(ask, prompt)
+            check_room(len(prompt), self.most_tokens, ask.place)
         model = self._loaded(progress)
         found: list[Reply] = []
         with showing(progress, title, len(asks)) as bar:
@@ -119,15 +120,6 @@ class InVllm:
             logprobs=ALTERNATIVES if ask.alternatives else None,
             structured_outputs=schema,
         )
-
-    def _check(self, ask: Ask, prompt: Sequence[int]) -> None:
-        if self.most_tokens is not None and len(prompt) >= self.most_tokens:
-            raise DataError(
-                f"the prompt has {len(prompt):,} tokens and the model reads {self.most_tokens:,};"
-                " there is no room for an answer",
-                where=ask.place,
-                mend="Shorten it, or take a model that reads more.",
-            )
 
     def _reply(self, prompt_tokens: int, output: Any) -> Reply:
         ids = list(output.token_ids)

@@ -19,6 +19,7 @@ import torch
 from tunewise.engines.attention import layer_kinds, masks
 from tunewise.engines.naive_scoring import naive_scores
 from tunewise.engines.trie import label_trie
+from tunewise.engines.window import MEND
 from tunewise.errors import DataError, ModelError
 from tunewise.progress import Progress, Silent, showing
 
@@ -128,12 +129,13 @@ class LabelScorer:
     def _check_length(self, prompt: Sequence[int], name: str) -> None:
         longest = len(prompt) + self.trie.deepest
         if self.most_tokens is not None and longest > self.most_tokens:
+            over = longest - self.most_tokens
             raise DataError(
                 f"the prompt has {len(prompt):,} tokens and its longest label"
-                f" {self.trie.deepest:,}, {longest - self.most_tokens:,} more than the model's"
-                f" {self.most_tokens:,}",
+                f" {self.trie.deepest:,}, {over:,} more than the model's {self.most_tokens:,}; the"
+                f" text's last {over:,} tokens would be cut",
                 where=name,
-                mend="Shorten the text, show fewer examples, or choose a model that reads more.",
+                mend=MEND,
             )
 
     def _prefix_states(self) -> list[tuple[torch.Tensor, torch.Tensor]]:

@@ -1,0 +1,34 @@
+"""Prompts longer than a model reads: refused, with how much is too much and what would be cut.
+
+Given numbers of tokens, raises the error. Nothing is ever cut by itself: an answer to half a text
+looks like any other. Knows nothing of models.
+"""
+
+from __future__ import annotations
+
+from tunewise.errors import DataError
+
+MEND = (
+    "Shorten the text, show fewer examples, or take a model that reads more; nothing is cut by"
+    " itself."
+)
+
+
+def check_room(tokens: int, reads: int | None, place: str) -> None:
+    """Refuse a prompt that leaves no room for an answer.
+
+    Args:
+        tokens: of the prompt.
+        reads: tokens that the model reads at most; None where nobody knows.
+        place: the prompt's row, for the error.
+
+    Raises:
+        DataError: it doesn't.
+    """
+    if reads is not None and tokens >= reads:
+        raise DataError(
+            f"the prompt has {tokens:,} tokens and the model reads {reads:,}; there is no room for"
+            f" an answer, and at least the text's last {tokens - reads + 1:,} tokens would be cut",
+            where=place,
+            mend=MEND,
+        )
