@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tunewise import files
 from tunewise.errors import DiskFull, FileMissing, RunFolderError
 from tunewise.files import (
     disk_errors,
@@ -168,3 +169,15 @@ def test_records_come_back_as_they_were_written(tmp_path: Path) -> None:
     assert read_records(path, Pairing) == there
     write_jsonl(path, [])
     assert read_records(path, Pairing) == []
+
+
+def test_a_large_file_is_hashed_again_where_it_changed_alone(tmp_path: Path) -> None:
+    path = tmp_path / "model.gguf"
+    path.write_bytes(b"one")
+    first = files.unchanged_sha256(path)
+    assert first == files.file_sha256(path)
+    known = files._known_sha256.cache_info().misses
+    assert files.unchanged_sha256(path) == first
+    assert files._known_sha256.cache_info().misses == known
+    path.write_bytes(b"three")
+    assert files.unchanged_sha256(path) == files.file_sha256(path) != first

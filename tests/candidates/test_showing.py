@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tunewise.candidates.prompt.finding import Remembering
 from tunewise.candidates.prompt.lexical import Lexical
 from tunewise.candidates.prompt.passages import (
     WORDS,
@@ -136,3 +137,27 @@ def test_passages_are_found_by_meaning_and_by_words_and_read_back(tmp_path: Path
     library.save(tmp_path)
     again = load_library(tmp_path, embedder)  # type: ignore[arg-type]
     assert again.passages(["2 2", "0 1"], 2) == library.passages(["2 2", "0 1"], 2)
+
+
+def test_a_text_is_embedded_once_by_all_who_look_it_up_and_forgotten_in_time() -> None:
+    class Counting(Angles):
+        embedded: list[str]
+
+        def embed(self, texts: list[str], _progress: object = None) -> np.ndarray:
+            self.embedded += texts
+            return super().embed(texts)
+
+    counting = Counting()
+    counting.embedded = []
+    once = Remembering(counting)  # type: ignore[arg-type]
+    first = once.embed(["1 0", "0 1", "1 0"])
+    assert (first == np.array([[1, 0], [0, 1], [1, 0]])).all()
+    assert (once.embed(["0 1"]) == first[1:2]).all()
+    assert counting.embedded == ["1 0", "0 1"]
+    once.embed(["3 4"])
+    once.embed(["1 0"])  # not of the last call any more
+    assert counting.embedded == ["1 0", "0 1", "3 4", "1 0"]
+    many = Remembering(counting, most=3)  # type: ignore[arg-type]
+    for text in ("1 0", "0 1", "3 4", "1 0"):
+        many.embed([text])
+    assert counting.embedded[4:] == ["1 0", "0 1", "3 4"]

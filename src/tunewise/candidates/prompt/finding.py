@@ -30,7 +30,7 @@ from tunewise.records import Example
 from tunewise.rendering.label_texts import label_texts
 from tunewise.task.settings import PromptSettings
 
-REMEMBERED = 4096  # texts whose embeddings are kept, 2 kB each
+REMEMBERED = 4096  # texts whose embeddings a fit keeps, 2 kB each; its rows come again and again
 
 
 class Remembering:
@@ -38,19 +38,24 @@ class Remembering:
 
     Args:
         embedder: that does the work.
+        most: texts that are remembered; those of the last call always are.
     """
 
-    def __init__(self, embedder: Embeds) -> None:
-        self._embedder, self._known = embedder, dict[str, np.ndarray]()
+    def __init__(self, embedder: Embeds, most: int = 0) -> None:
+        self._embedder, self._most = embedder, most
+        self._known: dict[str, np.ndarray] = {}
 
     def embed(self, texts: Sequence[str], progress: Progress | None = None) -> np.ndarray:
         """Return the texts' embeddings, float32 [texts, hidden], each of unit length."""
-        unknown = list(dict.fromkeys(text for text in texts if text not in self._known))
+        wanted = dict.fromkeys(texts)
+        unknown = [text for text in wanted if text not in self._known]
         known = self._known
         if unknown:
-            vectors = self._embedder.embed(unknown, progress)
-            known = known | dict(zip(unknown, vectors, strict=True))
-            self._known = dict(list(known.items())[-REMEMBERED:])
+            known = known | dict(zip(unknown, self._embedder.embed(unknown, progress), strict=True))
+            older = [text for text in known if text not in wanted]
+            for text in older[: max(0, len(known) - max(self._most, len(wanted)))]:
+                del known[text]
+            self._known = known
         return np.stack([known[text] for text in texts])
 
 
@@ -91,7 +96,7 @@ def found_for(
 
     encoder = found_model(settings.retriever, "encoder", progress, setup.task_folder)
     embedder = Embedder(encoder.path)
-    questions, retriever = Remembering(embedder), None
+    questions, retriever = Remembering(embedder, REMEMBERED), None
     if any(way.shots for way in ways):
         texts = dict(zip(setup.labels, label_texts(setup.labels), strict=True))
         pool = pool_of(train, embedder.embed([e.input for e in train], progress))

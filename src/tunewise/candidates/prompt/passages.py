@@ -45,7 +45,11 @@ def passages_in(folder: Path) -> list[Passage]:
         DataError: it holds no text, or one that isn't UTF-8.
     """
     if not folder.is_dir():
-        raise FileMissing("the folder of documents isn't there", where=str(folder))
+        raise FileMissing(
+            "the folder of documents isn't there",
+            where=str(folder),
+            mend="Check `documents`; relative paths start at the task's folder.",
+        )
     files = sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix.lower() in SUFFIXES)
     found = []
     for file in files:
