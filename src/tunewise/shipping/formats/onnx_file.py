@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from tunewise.candidates.encoder import trained_classifier
 from tunewise.errors import BadInput, ModelError, one_line
 from tunewise.models.loading import load_encoder, quiet_transformers
 from tunewise.progress import Progress, showing
@@ -89,20 +90,21 @@ def write(
 
 
 def graph_of(subject: Subject, fitted: Any) -> tuple[EncoderGraph, Any]:
-    """Return a fitted encoder or probe as one module in float32, and its tokenizer."""
+    """Return a fitted encoder or probe as one module in float32, and its tokenizer.
+
+    The weights are read from the disk: those that `fitted` answers with may be rounded to bf16, and
+    are what the graph is held against.
+    """
     if subject.kind == "probe":
         encoder = load_encoder(Path(fitted.embedder.model.name_or_path), torch.float32)
         weights, bias = torch.from_numpy(fitted.weights), torch.from_numpy(fitted.bias)
         graph = EncoderGraph(encoder, weights, bias, unit=True)
         return graph.eval(), fitted.embedder.tokenizer
-    model = fitted.model
+    task_folder = subject.setup.task_folder
+    model, tokenizer = trained_classifier(subject.about, subject.folder, task_folder)
     order = torch.tensor(fitted.order)
-    head = model.head.to("cpu", torch.float32)
-    encoder = model.encoder.to("cpu", torch.float32)
-    graph = EncoderGraph(
-        encoder, head.weight.detach()[order], head.bias.detach()[order], unit=False
-    )
-    return graph.eval(), fitted.tokenizer
+    weights, bias = model.head.weight.detach()[order], model.head.bias.detach()[order]
+    return EncoderGraph(model.encoder, weights, bias, unit=False).eval(), tokenizer
 
 
 def write_graph(graph: EncoderGraph, tokenizer: Any, file: Path) -> None:
