@@ -24,7 +24,7 @@ import csv
 import random
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ from tunewise.records import Example
 from tunewise.shipping.export import written
 from tunewise.shipping.manifest import Base
 from tunewise.shipping.proof.records import Proof
-from tunewise.shipping.proving import proofs, proved_language
+from tunewise.shipping.proving import merged_once, proofs, proved_language
 from tunewise.shipping.subject import Subject
 from tunewise.shipping.trained import Trained, answered
 from tunewise.task.settings import EncoderSettings, LoraCandidateSettings, ProbeSettings
@@ -155,32 +155,39 @@ def language_result(
     """Export a language model by every route, prove it, and plant the faults."""
 
     def measured() -> tuple[dict[str, list[Proof]], dict[str, str | None]]:
-        trained = answered(fitted, subject.rows, Silent())
+        trained, whole = answered(fitted, subject.rows, Silent()), merged_once(subject)
         found = {
-            route: list(route_proofs(name, route, subject, fitted, trained, work=work))
+            route: list(route_proofs(name, route, subject, fitted, trained, whole, work=work))
             for route in routes
         }
-        return found, dict(faults(name, subject, fitted, work))
+        return found, dict(faults(name, subject, fitted, whole, work=work))
 
     seconds, (by_route, named) = timed(measured)
     return Result(name, by_route, named, seconds)
 
 
-def route_proofs(
-    name: str, route: str, subject: Subject, fitted: Any, trained: Trained, *, work: Path
+def route_proofs(  # noqa: PLR0917
+    name: str,
+    route: str,
+    subject: Subject,
+    fitted: Any,
+    trained: Trained,
+    whole: Callable[[], Any],
+    *,
+    work: Path,
 ) -> Iterator[Proof]:
     """Give the proofs of one route of a language model."""
     place = work / route
     manifest = written(route, subject, fitted, place, Silent())
     for model in manifest.models:
         proof = proved_language(
-            route, subject, fitted, trained, place, model=model, progress=Silent()
+            route, subject, fitted, trained, place, model=model, whole=whole, progress=Silent()
         )
         yield shown(name, route, proof)
 
 
 def faults(
-    model: str, subject: Subject, fitted: Any, work: Path
+    model: str, subject: Subject, fitted: Any, whole: Callable[[], Any], *, work: Path
 ) -> Iterator[tuple[str, str | None]]:
     """Give each fault with the first cause that the proof names; None where it passed."""
     few = replace(subject, rows=subject.rows[:FAULTY])
@@ -189,7 +196,7 @@ def faults(
         with tempfile.TemporaryDirectory(dir=work) as scratch:
             place = planted(name, few, work / "merged", Path(scratch) / "merged")
             proof = proved_language(
-                "merged", few, fitted, trained, place, model=".", progress=Silent()
+                "merged", few, fitted, trained, place, model=".", whole=whole, progress=Silent()
             )
         cause = None
         if not proof.passed:

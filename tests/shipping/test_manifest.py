@@ -9,8 +9,10 @@ from tiny_exports import Made
 
 from tunewise.errors import RunFolderError
 from tunewise.progress import Silent
-from tunewise.shipping.export import written
+from tunewise.shipping.asking import asking_of
+from tunewise.shipping.export import marked, written
 from tunewise.shipping.manifest import read_manifest
+from tunewise.shipping.proving import proofs
 
 
 @pytest.fixture
@@ -28,6 +30,23 @@ def test_a_new_export_is_unproven_and_lists_every_file(folder: Path) -> None:
     assert set(manifest.files) == here
     assert {"adapter_model.safetensors", "task.json", "README.md", "tokenizer.json"} <= here
     assert "Not proved yet" in (folder / "README.md").read_text()
+
+
+def test_a_proof_is_in_the_manifest_and_does_not_hide_what_changed_before_it(
+    folder: Path, labelling: Made
+) -> None:
+    subject, fitted = labelling.subject, labelling.fitted
+    asking = asking_of(subject, fitted)
+    found = list(proofs("adapter", subject, fitted, folder, ["."], progress=Silent()))
+    done = marked(folder, read_manifest(folder), asking, found)
+    assert read_manifest(folder) == done
+    assert done.proof == "passed"
+    assert set(done.files) == {path.name for path in folder.iterdir()} - {"manifest.json"}
+    with (folder / "tokenizer.json").open("a") as file:
+        file.write(" ")
+    marked(folder, done, asking, found)
+    with pytest.raises(RunFolderError, match=r"tokenizer\.json: the file was changed"):
+        read_manifest(folder)
 
 
 def test_a_changed_file_is_one_line(folder: Path) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from tiny_encoders import LABELS, tickets, tiny_encoder
 from tiny_exports import Made, made_encoder
 
@@ -15,7 +17,7 @@ from tunewise.progress import Silent
 from tunewise.shipping.export import written
 from tunewise.shipping.formats.onnx_file import FLOAT
 from tunewise.shipping.proving import proofs
-from tunewise.shipping.runtimes.in_onnxruntime import OnnxRuntime
+from tunewise.shipping.runtimes.in_onnxruntime import PADDING, TOGETHER, OnnxRuntime, batches
 
 EXACT = 1e-5  # of a logit: far below what bf16 weights would move it by
 
@@ -60,12 +62,12 @@ def test_a_graph_has_the_weights_of_the_disk_and_not_those_rounded_to_answer(
     }
     assert all(torch.equal(before[name], after[name]) for name in before)
 
-    exact, tokenizer = trained_classifier(
+    exact, _ = trained_classifier(
         one.subject.about, one.subject.folder, one.subject.setup.task_folder
     )
     runtime = OnnxRuntime(place / FLOAT, one.fitted.max_length)
     ids = runtime.tokens([row.input for row in one.subject.rows])
-    for tokens, found in zip(ids, runtime.logits(ids), strict=True):
+    for tokens, found in zip(ids, runtime.run("logits", ids), strict=True):
         read = torch.tensor([tokens])
         with torch.inference_mode():
             wanted = exact(read, torch.ones_like(read))["logits"][0, one.fitted.order]
@@ -80,3 +82,14 @@ def test_both_graphs_answer_as_the_encoder_does(one: Made, tmp_path: Path) -> No
         assert proof.prompts_equal == proof.rows
         assert proof.logp_mean is not None
         assert proof.logp_mean < 0.1
+
+
+@given(st.lists(st.integers(1, 300), max_size=80))
+def test_every_row_is_in_one_batch_that_keeps_its_bounds(lengths: list[int]) -> None:
+    found = batches(lengths)
+    assert sorted(row for rows in found for row in rows) == list(range(len(lengths)))
+    for rows in found:
+        longest = lengths[rows[0]]
+        assert longest == max(lengths[row] for row in rows)
+        assert len(rows) == 1 or longest * len(rows) <= TOGETHER
+        assert longest * len(rows) - sum(lengths[row] for row in rows) <= PADDING

@@ -269,6 +269,14 @@ class FittedLora:
 def trained_weights(about: dict[str, Any], adapter: Path, task_folder: Path) -> Any:
     """Return the base model with an adapter merged into it, in float32.
 
+    Args and Raises: see base_weights.
+    """
+    return merged(base_weights(about, adapter, task_folder), adapter)
+
+
+def base_weights(about: dict[str, Any], adapter: Path, task_folder: Path) -> Any:
+    """Return the base model that an adapter is merged into, in float32.
+
     An adapter that learnt beside NF4 weights is merged into what these weights stand for, since it
     makes up for their rounding as well.
 
@@ -283,9 +291,9 @@ def trained_weights(about: dict[str, Any], adapter: Path, task_folder: Path) -> 
     base = base_of(about, adapter, task_folder)
     training = about["training"]
     if not training["load_in_4bit"]:
-        return merged(load_causal(base, torch.float32), adapter)
+        return load_causal(base, torch.float32)
     read_in = torch.bfloat16 if training["bf16"] else torch.float32
-    return merged(dequantised(base, read_in, device(), str(adapter)), adapter)
+    return dequantised(base, read_in, device(), str(adapter))
 
 
 def merged(base: Any, adapter: Path) -> Any:

@@ -135,10 +135,11 @@ def marked(folder: Path, manifest: Manifest, asking: Asking, found: Sequence[Pro
         "failed" if "failed" in states else "passed" if states == {"passed"} else "unproven"
     )
     done = replace(manifest, models=models, proof=overall)
-    if found:
-        write_json(folder / PARITY, {"proofs": found})
     write_text(folder / CARD, card(done, asking, found))
-    return write_manifest(folder, done)
+    if not found:
+        return write_manifest(folder, done)
+    write_json(folder / PARITY, {"proofs": found})
+    return write_manifest(folder, done, changed=(CARD, PARITY))
 
 
 def refuse(exported: Exported) -> None:

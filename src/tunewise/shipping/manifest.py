@@ -6,6 +6,7 @@ export. Knows nothing of what the files mean.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -57,9 +58,22 @@ class Manifest:
     versions: dict[str, str]
 
 
-def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
-    """Write manifest.json with the hashes of the files as they lie there now; return it."""
-    done = replace(manifest, files=hashes(folder))
+def write_manifest(
+    folder: Path, manifest: Manifest, changed: Collection[str] | None = None
+) -> Manifest:
+    """Write manifest.json with the hashes of the files; return it.
+
+    Args:
+        folder: that was exported.
+        manifest: what it holds.
+        changed: files written since `manifest` was; the other hashes stay as they are. Left out,
+            all files are hashed.
+    """
+    if changed is None:
+        files = hashes(folder)
+    else:
+        files = manifest.files | {name: file_sha256(folder / name) for name in changed}
+    done = replace(manifest, files=dict(sorted(files.items())))
     write_json(folder / MANIFEST, done)
     return done
 

@@ -7,15 +7,15 @@ of how files came about or what becomes of a proof.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from tunewise.candidates.lora import FittedLora
+from tunewise.candidates.lora import FittedLora, base_weights
 from tunewise.candidates.tuned import answering_dtype, base_of
-from tunewise.models.loading import load_causal
 from tunewise.progress import Progress
 from tunewise.shipping.formats.weights import tuned_weights
 from tunewise.shipping.proof.adapter_files import compared_adapters
@@ -26,7 +26,6 @@ from tunewise.shipping.proof.weights import EXACT, ROUNDINGS, Compared, compared
 from tunewise.shipping.runtimes import LanguageRuntime
 from tunewise.shipping.subject import Subject
 from tunewise.shipping.trained import Trained, answered
-from tunewise.training.language.adapters import dequantised
 from tunewise.training.language.fit import device
 
 AGREEMENT = {
@@ -65,10 +64,16 @@ def proofs(
             yield proved_encoder(subject, fitted, folder, model, progress)
         return
     trained = answered(fitted, subject.rows, progress)
+    whole = merged_once(subject)
     for model in models:
         yield proved_language(
-            form, subject, fitted, trained, folder, model=model, progress=progress
+            form, subject, fitted, trained, folder, model=model, whole=whole, progress=progress
         )
+
+
+def merged_once(subject: Subject) -> Callable[[], Any]:
+    """Return what gives the tuned weights whole, in float32: merged when first asked, then kept."""
+    return cache(partial(tuned_weights, subject))
 
 
 def proved_language(
@@ -79,9 +84,21 @@ def proved_language(
     folder: Path,
     *,
     model: str,
+    whole: Callable[[], Any],
     progress: Progress,
 ) -> Proof:
-    """Return the proof of one model file of a language model."""
+    """Return the proof of one model file of a language model.
+
+    Args:
+        form: the format.
+        subject: what was exported.
+        fitted: the trained candidate, loaded.
+        trained: the rows as it answers them.
+        folder: that was exported.
+        model: its model file, or '.'.
+        progress: where to say what goes on.
+        whole: gives the tuned weights in float32; see `merged_once`.
+    """
     tokenizer = fitted.chat.tokenizer
     kind = Path(model).stem.removeprefix("model-") if model.endswith(".gguf") else form
     runtime = _runtime(form, subject, folder, model, trained)
@@ -92,7 +109,7 @@ def proved_language(
             runtime,
             model=model,
             bars=Bars(AGREEMENT[kind]),
-            weights=lambda: _weights(form, kind, subject, folder, model),
+            weights=lambda: _weights(form, kind, subject, folder, model, whole),
             decode=lambda ids: str(tokenizer.decode(ids, skip_special_tokens=True)).strip(),
             progress=progress,
         )
@@ -120,12 +137,14 @@ def _runtime(
     return adapter_runtime(folder, base, dtype)
 
 
-def _weights(form: str, kind: str, subject: Subject, folder: Path, model: str) -> Compared | None:
+def _weights(  # noqa: PLR0917
+    form: str, kind: str, subject: Subject, folder: Path, model: str, whole: Callable[[], Any]
+) -> Compared | None:
     """Compare the weights with those that were trained; None where they can't be read back."""
     if form == "adapter":
         return compared_adapters(subject.folder / "adapter", folder)
-    whole = tuned_weights(subject)
-    trained: dict[str, Tensor] = whole.state_dict()
+    tuned = whole()
+    trained: dict[str, Tensor] = tuned.state_dict()
     if form == "merged":
         files = sorted(str(file) for file in folder.glob("*.safetensors"))
         pairs = (
@@ -134,7 +153,7 @@ def _weights(form: str, kind: str, subject: Subject, folder: Path, model: str) -
             if name in trained
         )
         return compared(pairs, EXACT, _base(subject, _rounded))
-    inside = GgufTensors(folder / model, whole.config.get_text_config())
+    inside = GgufTensors(folder / model, tuned.config.get_text_config())
     if not inside.known:
         return None
     return compared(inside.pairs(trained), ROUNDINGS[kind], _base(subject, inside.as_converted))
@@ -154,18 +173,12 @@ def _base(
         subject: what was exported.
         exported: does to a tensor what the format does.
     """
-    training = subject.about["training"]
-    if training["method"] == "full":
+    if subject.about["training"]["method"] == "full":
         return None
 
     def tensors() -> dict[str, Tensor]:
         place = subject.folder / "adapter"
-        base = base_of(subject.about, place, subject.setup.task_folder)
-        if training["load_in_4bit"]:
-            read_in = torch.bfloat16 if training["bf16"] else torch.float32
-            model: Any = dequantised(base, read_in, device(), str(place))
-        else:
-            model = load_causal(base, torch.float32)
+        model = base_weights(subject.about, place, subject.setup.task_folder)
         return {name: exported(name, value) for name, value in model.state_dict().items()}
 
     return tensors

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from tunewise.candidates.encoder import FittedEncoder, adapted
+from tunewise.candidates.logistic import probabilities
 from tunewise.candidates.tuned import answering_dtype, base_of
 from tunewise.models.loading import load_encoder, load_tokenizer
 from tunewise.progress import Progress, Silent
@@ -116,9 +117,7 @@ def _asked(
         length = getattr(fitted, "max_length", None) or fitted.embedder.max_length
         runtime = OnnxRuntime(folder / model, length)
         ids = runtime.tokens(texts)
-        logits = runtime.logits(ids).astype(np.float64)
-        shares = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return runtime.name, ids, shares / shares.sum(axis=1, keepdims=True)
+        return runtime.name, ids, probabilities(runtime.run("logits", ids))
     import transformers
 
     exported = _exported_encoder(subject, fitted, folder)
