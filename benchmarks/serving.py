@@ -11,11 +11,12 @@ the shadow too.
 Before speed, equality: each server answers the same test tickets; ours must have the accuracy of
 the pipeline within half a point.
 
-Goals: with 64 clients at least 3 times the pipeline's requests per second; --check exits 1 when it
-is missed. --quick takes under a minute: 300 rows, 2 s per figure.
+Goals: with 1, 8 and 64 clients at least 3 times the better pipeline's requests per second; --check
+exits 1 when one is missed. --quick takes under a minute: 300 rows, 2 s per figure. --only leaves
+out servers; one pipeline and one of ours must be among them.
 
     python benchmarks/serving.py [--run FOLDER] [--seconds N] [--shadow] [--json FILE] [--check]
-        [--quick]
+        [--quick] [--only NAME ...]
 """
 
 from __future__ import annotations
@@ -38,13 +39,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 from side_by_side import commit
 
 import tunewise
 from tunewise.files import write_json
 from tunewise.workspace.environment import environment
 
-GOAL = 3.0  # times the pipeline's requests per second, with the most clients
+GOAL = 3.0  # times the better pipeline's requests per second, with any number of clients
 EQUAL = 0.005  # accuracies may differ by so much
 CLIENTS = (1, 8, 64)
 TICKETS = Path(__file__).parents[1] / "examples" / "support-tickets" / "data"
@@ -61,11 +63,16 @@ candidates:
 
 @dataclass(frozen=True)
 class Figure:
-    """One server with so many clients: requests per second, and seconds of one request."""
+    """One server with so many clients: requests per second, and seconds of one request.
+
+    `processor` is what a request takes of the server's own processor time, user and system, which
+    says more than the clock where others use the machine too.
+    """
 
     clients: int
     requests: int
     per_second: float
+    processor: float
     p50: float
     p99: float
 
@@ -89,6 +96,7 @@ def main() -> None:
     parser.add_argument("--run", type=Path, help="run folder with the encoder; made if left out")
     parser.add_argument("--seconds", type=float, default=6.0, help="per figure")
     parser.add_argument("--rows", type=int, default=1000, help="tickets that judge")
+    parser.add_argument("--only", nargs="+", metavar="WORDS", help="only these servers")
     parser.add_argument("--shadow", action="store_true", help="the probe in the shadow too")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--check", action="store_true")
@@ -102,19 +110,23 @@ def main() -> None:
         run = given.run or made(Path(folder), quick=given.quick)
         seconds = 2.0 if given.quick else given.seconds
         rows = tickets(200 if given.quick else given.rows)
-        arms = measured(run.resolve(), rows, seconds, shadow=given.shadow)
-    pipeline = max((a for a in arms if a.name.startswith("pipeline")), key=most)
-    ours = max((a for a in arms if a.name.startswith("tunewise")), key=most)
-    ratio = most(ours) / most(pipeline)
-    off = max(abs(a.accuracy - pipeline.accuracy) for a in arms)
-    met = ratio >= GOAL and off <= EQUAL
+        commands = servers(run.resolve(), shadow=given.shadow)
+        if given.only:
+            commands = {name: c for name, c in commands.items() if name in given.only}
+        arms = measured(commands, rows, seconds)
+    pipelines = [arm for arm in arms if arm.name.startswith("pipeline")]
+    ours = max((arm for arm in arms if arm not in pipelines), key=most)
+    ratios = {n: ours.per_second(n) / max(p.per_second(n) for p in pipelines) for n in CLIENTS}
+    off = max(abs(arm.accuracy - pipelines[0].accuracy) for arm in arms)
+    met = min(ratios.values()) >= GOAL and off <= EQUAL
     if given.json:
         figures = {"commit": commit(), "environment": environment(), "arms": arms}
-        write_json(given.json, {**figures, "ratio": ratio, "goal": GOAL})
+        write_json(given.json, {**figures, "ratios": ratios, "goal": GOAL})
+    told = ", ".join(f"{ratio:.2f} with {n}" for n, ratio in ratios.items())
     print(
-        f"{'met' if met else 'MISSED'}: {ours.name} answers {ratio:.2f} times the requests of the"
-        f" better {pipeline.name} with {CLIENTS[-1]} clients (goal {GOAL:g}), accuracies within"
-        f" {100 * off:.2f} points (goal {100 * EQUAL:g})"
+        f"{'met' if met else 'MISSED'}: {ours.name} answers {told} clients times the requests of"
+        f" the better pipeline (goal {GOAL:g}), accuracies within {100 * off:.2f} points (goal"
+        f" {100 * EQUAL:g})"
     )
     if given.check and not met:
         sys.exit(1)
@@ -140,10 +152,8 @@ def tickets(count: int) -> list[tuple[str, str]]:
     return rows[:: max(1, len(rows) // count)][:count]
 
 
-def measured(
-    run: Path, rows: Sequence[tuple[str, str]], seconds: float, *, shadow: bool
-) -> list[Arm]:
-    """Return all arms; one server after the other."""
+def servers(run: Path, *, shadow: bool) -> dict[str, list[str]]:
+    """Return the command of each server by its name."""
     serve = [sys.executable, "-c", "from tunewise.cli.main import main; main()", "serve", str(run)]
     ours = [*serve, "--candidate", ENCODER, "--port", "0"]
     script = [sys.executable, __file__, "--plain", str(run)]
@@ -157,22 +167,32 @@ def measured(
         commands["tunewise, onnx int8"] = [*ours, "--runtime", "onnx-int8"]
     if shadow:
         commands["tunewise, shadow"] = [*ours, "--shadow", PROBE]
+    return commands
+
+
+def measured(
+    commands: dict[str, list[str]], rows: Sequence[tuple[str, str]], seconds: float
+) -> list[Arm]:
+    """Return all arms; one server after the other."""
     texts = [text for text, _ in rows]
     arms = []
-    print(f"{'':24}{'accuracy':>9}{'clients':>9}{'requests/s':>12}{'p50 ms':>9}{'p99 ms':>9}")
+    print(
+        f"{'':24}{'accuracy':>9}{'clients':>9}{'requests/s':>12}"
+        f"{'CPU ms':>9}{'p50 ms':>9}{'p99 ms':>9}"
+    )
     for name, command in commands.items():
-        with server(command) as port:
+        with server(command) as (port, process):
             answers = asyncio.run(all_answers(port, texts))
             right = sum(a == label for a, (_, label) in zip(answers, rows, strict=True))
-            figures = tuple(asyncio.run(load(port, texts, n, seconds)) for n in CLIENTS)
+            figures = tuple(asyncio.run(load(port, process, texts, n, seconds)) for n in CLIENTS)
         arms.append(Arm(name, right / len(rows), figures))
         table(arms[-1])
     return arms
 
 
 @contextlib.contextmanager
-def server(command: list[str]) -> Iterator[int]:
-    """Run a server for the length of a block and give its port, which it prints."""
+def server(command: list[str]) -> Iterator[tuple[int, psutil.Process]]:
+    """Run a server for the length of a block; give the port that it prints, and its process."""
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         told = ""
@@ -184,7 +204,7 @@ def server(command: list[str]) -> Iterator[int]:
             raise RuntimeError(f"the server didn't start: {told}")
         log = subprocess.Popen(["cat"], stdin=process.stderr, stdout=subprocess.DEVNULL)
         try:
-            yield int(found[1])
+            yield int(found[1]), psutil.Process(process.pid)
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(60)
@@ -252,7 +272,9 @@ async def all_answers(port: int, texts: Sequence[str]) -> list[str]:
     return found
 
 
-async def load(port: int, texts: Sequence[str], count: int, seconds: float) -> Figure:
+async def load(
+    port: int, process: psutil.Process, texts: Sequence[str], count: int, seconds: float
+) -> Figure:
     """Return figures with so many clients, each asking as soon as it is answered."""
     spent: list[float] = []
     some = await clients(port, count)
@@ -265,13 +287,14 @@ async def load(port: int, texts: Sequence[str], count: int, seconds: float) -> F
             spent.append(time.perf_counter() - began)
             place += count
 
-    began = time.perf_counter()
+    before, began = process.cpu_times(), time.perf_counter()
     await asyncio.gather(*(work(client, number) for number, client in enumerate(some)))
-    took = time.perf_counter() - began
+    took, after = time.perf_counter() - began, process.cpu_times()
     for client in some:
         client.transport.close()
     p50, p99 = np.percentile(spent, [50, 99])
-    return Figure(count, len(spent), len(spent) / took, float(p50), float(p99))
+    processor = (after.user + after.system - before.user - before.system) / len(spent)
+    return Figure(count, len(spent), len(spent) / took, processor, float(p50), float(p99))
 
 
 def plain(run: Path, port: int, how: str) -> None:
@@ -331,7 +354,7 @@ def table(arm: Arm) -> None:
         name, accuracy = (arm.name, f"{arm.accuracy:.1%}") if number == 0 else ("", "")
         print(
             f"{name:24}{accuracy:>9}{one.clients:>9}{one.per_second:>12.1f}"
-            f"{1000 * one.p50:>9.1f}{1000 * one.p99:>9.1f}",
+            f"{1000 * one.processor:>9.2f}{1000 * one.p50:>9.1f}{1000 * one.p99:>9.1f}",
             flush=True,
         )
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from tiny_language_models import FAMILIES, random_rows, tiny_model
 
+from tunewise.engines.asks import check_room
 from tunewise.engines.decoding import ROWS, Choice, Decoder, Row
 from tunewise.engines.generation import Writer
 from tunewise.errors import DataError, ModelError
@@ -69,21 +70,21 @@ def test_a_seed_draws_the_same_answer_in_any_company() -> None:
 
 def test_top_p_draws_from_the_most_probable_tokens_alone() -> None:
     logits = torch.tensor([0.1, 3.0, 2.9, 0.2])
-    drawn = {Row([1], 1, Choice(1.0, 0.6, seed)).pick(logits) for seed in range(60)}
+    drawn = {Row([1], 1, Choice(1.0, 0.6, seed)).drawn(logits) for seed in range(60)}
     assert drawn == {1, 2}
-    assert {Row([1], 1, Choice(1.0, 1e-6, seed)).pick(logits) for seed in range(9)} == {1}
+    assert {Row([1], 1, Choice(1.0, 1e-6, seed)).drawn(logits) for seed in range(9)} == {1}
 
 
 @pytest.mark.parametrize("choice", [Choice(5e-324), Choice(1.0, 5e-324), Choice(1e-30, 1e-30)])
 def test_the_least_temperature_and_share_take_the_most_probable_token(choice: Choice) -> None:
-    assert Row([1], 1, choice).pick(torch.tensor([0.1, 3.0, 2.9, -1e30])) == 1
+    assert Row([1], 1, choice).drawn(torch.tensor([0.1, 3.0, 2.9, -1e30])) == 1
 
 
 def test_a_prompt_without_room_for_an_answer_is_refused() -> None:
     decoder = Decoder(tiny_model("llama").eval())
     with pytest.raises(DataError, match="no room for an answer"):
-        decoder.check([7] * 512, "the text")
-    decoder.check([7] * 511, "the text")
+        check_room(512, decoder.most_tokens, "the text")
+    check_room(511, decoder.most_tokens, "the text")
 
 
 def test_no_more_rows_join_than_there_is_room_for() -> None:

@@ -18,7 +18,7 @@ from tunewise.errors import BadInput, ProofFailed, RunFolderError
 from tunewise.files import file_sha256, write_json
 from tunewise.progress import Silent
 from tunewise.serving.engine import RunEngine
-from tunewise.serving.exported import proved_graph
+from tunewise.serving.exported import proved_file
 from tunewise.serving.load import loaded
 from tunewise.shipping.manifest import Base, Manifest
 from tunewise.workspace.folder import opened
@@ -81,26 +81,26 @@ def written(run: Path, **changes: object) -> None:
 
 def test_what_is_not_proved_is_not_served(run: Path) -> None:
     one = chosen(opened(run), PROBE)
-    assert proved_graph(one, "onnx").name == "model.onnx"
+    assert proved_file(one, "onnx").name == "model.onnx"
     with pytest.raises(ProofFailed, match="not there"):
-        proved_graph(one, "onnx-int8")
+        proved_file(one, "onnx-int8")
     for state in ("unproven", "failed"):
         written(run, models={"model.onnx": state})
         with pytest.raises(ProofFailed, match=f"its proof: {state}"):
-            proved_graph(one, "onnx")
+            proved_file(one, "onnx")
     written(run, candidate="majority")
     with pytest.raises(RunFolderError, match="the export is of 'majority'"):
-        proved_graph(one, "onnx")
+        proved_file(one, "onnx")
     written(run, fit="0" * 64)
     with pytest.raises(RunFolderError, match="an older fit"):
-        proved_graph(one, "onnx")
+        proved_file(one, "onnx")
     written(run)
     (run / "shipped" / "onnx" / "model.onnx").write_bytes(b"changed")
     with pytest.raises(RunFolderError, match="changed since it was exported"):
-        proved_graph(one, "onnx")
+        proved_file(one, "onnx")
     shutil.rmtree(run / "shipped")
     with pytest.raises(RunFolderError, match="tunewise export"):
-        proved_graph(one, "onnx")
+        proved_file(one, "onnx")
 
 
 def test_a_runtime_that_does_not_fit_is_refused(labels_folder: Path) -> None:

@@ -18,7 +18,9 @@ def serve(  # noqa: PLR0917 -- a verb's options
     ] = None,
     runtime: Annotated[
         str,
-        typer.Option(help="What computes: transformers, or an export: onnx, onnx-int8."),
+        typer.Option(
+            help="What computes: transformers, or an export: onnx, onnx-int8, gguf-q8_0 ..."
+        ),
     ] = "transformers",
     threads: Annotated[
         int | None,

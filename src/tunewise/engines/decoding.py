@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from tunewise.engines.attention import layer_kinds, masks
-from tunewise.engines.window import check_room
 
 if TYPE_CHECKING:
     from transformers import Cache
@@ -55,10 +54,8 @@ class Row:
     written: list[int] = field(default_factory=list)
     _draw: torch.Generator | None = None
 
-    def pick(self, logits: torch.Tensor) -> int:
-        """Return the next token, given its logits [vocab]."""
-        if self.choice.temperature == 0:
-            return int(logits.argmax())
+    def drawn(self, logits: torch.Tensor) -> int:
+        """Draw the next token, given its logits [vocab]; the temperature is above 0."""
         if self._draw is None:
             self._draw = torch.Generator()
             if self.choice.seed is None:
@@ -99,14 +96,6 @@ class Decoder:
         self.rows: list[Row] = []
         self._states: list[tuple[torch.Tensor, torch.Tensor]] = []  # [rows, heads, width, size]
         self._real = torch.zeros((0, 0), dtype=torch.bool, device=model.device)  # [rows, width]
-
-    def check(self, prompt: Sequence[int], name: str) -> None:
-        """Refuse a prompt that leaves no room for an answer.
-
-        Raises:
-            DataError: it does.
-        """
-        check_room(len(prompt), self.most_tokens, name)
 
     def room_for(self, joining: Sequence[Row], row: Row) -> bool:
         """Whether a row can join beside those that write and those that join; one alone can."""
@@ -161,7 +150,7 @@ class Decoder:
         best = logits.argmax(-1).tolist()
         for number, row in enumerate(rows):
             greedy = row.choice.temperature == 0
-            row.written.append(best[number] if greedy else row.pick(logits[number]))
+            row.written.append(best[number] if greedy else row.drawn(logits[number]))
 
     def _passed(
         self,

@@ -30,6 +30,7 @@ class LlamaCppChild:
         file: the GGUF file.
         tokens: of a conversation at most.
         together: conversations at once.
+        threads: that compute; None for all cores.
         mend: what to do about a file that it doesn't load.
 
     Attributes:
@@ -40,16 +41,23 @@ class LlamaCppChild:
     """
 
     def __init__(
-        self, file: Path, tokens: int, together: int = 1, *, mend: str | None = None
+        self,
+        file: Path,
+        tokens: int,
+        together: int = 1,
+        *,
+        threads: int | None = None,
+        mend: str | None = None,
     ) -> None:
         self._log = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
-        options = [tokens, usable_cores(), together]
+        options = [tokens, threads or usable_cores(), together]
         child = subprocess.Popen(
             [sys.executable, "-m", SERVER, str(file), *map(str, options)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
+            start_new_session=True,  # Ctrl-C is for us, who finish what was begun
             env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
         )
         self.close = weakref.finalize(self, _end, child, self._log)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import functools
+import re
 import tomllib
 from importlib import resources
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 Kind = Literal["encoder", "causal"]
+HUB_ID = re.compile(r"(?P<id>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(@.*)?$")  # with a revision
 Sha256 = Field(pattern=r"^[0-9a-f]{64}$")
 
 
@@ -71,3 +74,15 @@ def catalogue() -> dict[str, Known]:
     """Return the known models by their short names, in the file's order."""
     text = resources.files("tunewise.models").joinpath("catalogue.toml").read_text("utf-8")
     return TypeAdapter(dict[str, Known]).validate_python(tomllib.loads(text))
+
+
+def hub_id(name: str) -> str | None:
+    """Return a model's id on the Hub by the name that a task calls it; None where it has none."""
+    known = catalogue().get(name)
+    if known is None:
+        found = HUB_ID.match(name)
+        return found["id"] if found else None
+    if known.hub is not None or known.upstream is None:
+        return known.hub
+    where = urlsplit(known.upstream)
+    return where.path.strip("/") if where.netloc == "huggingface.co" else None

@@ -7,7 +7,7 @@ tokens, and gives back texts in which none of them stands. Knows nothing of conv
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -38,27 +38,34 @@ class Control:
 
     def inside(self, text: str, *, answer: bool) -> list[str]:
         """Return the control tokens that stand in a text and mustn't."""
-        tokens = self.kept_out_of_answers if answer else self.kept_out
-        return [token for token in tokens if token in text]
+        return [token for token in self._tokens(answer=answer) if token in text]
 
     def defused(self, text: str, *, answer: bool) -> str:
-        """Return the text with a space after the first character of each of them.
+        """Return the text without them, see the function of that name."""
+        return defused(text, self._tokens(answer=answer))
 
-        Without it '<|im_end|>' in a text would end its own turn. One space is the smallest change
-        that leaves the text readable.
-        """
-        for _ in range(PASSES):
-            found = self.inside(text, answer=answer)
-            if not found:
-                break
-            for token in found:
-                text = text.replace(token, f"{token[0]} {token[1:]}")
-        return text
+    def _tokens(self, *, answer: bool) -> tuple[str, ...]:
+        return self.kept_out_of_answers if answer else self.kept_out
 
     def first_in(self, text: str) -> str | None:
         """Return the control token with which a text begins, white space aside."""
         bare = text.lstrip()
         return max((t for t in self.ids if bare.startswith(t)), key=len, default=None)
+
+
+def defused(text: str, tokens: Sequence[str]) -> str:
+    """Return a text with a space after the first character of each control token in it.
+
+    Without it '<|im_end|>' in a text would end its own turn. One space is the smallest change that
+    leaves the text readable.
+    """
+    for _ in range(PASSES):
+        found = [token for token in tokens if token in text]
+        if not found:
+            break
+        for token in found:
+            text = text.replace(token, f"{token[0]} {token[1:]}")
+    return text
 
 
 def control_tokens(tokenizer: PreTrainedTokenizerBase, source: str, around: str) -> Control:

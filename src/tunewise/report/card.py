@@ -11,19 +11,17 @@ import io
 import json
 import re
 from typing import Any
-from urllib.parse import urlsplit
 
 import jinja2
 from markupsafe import Markup
 from ruamel.yaml import YAML
 
-from tunewise.models.catalogue import catalogue
+from tunewise.models.catalogue import HUB_ID, catalogue, hub_id
 from tunewise.records import LabelFigures
 from tunewise.report import figures, text
 from tunewise.report.gather import Evidence, Judged
 from tunewise.version import __version__
 
-HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 SETTING = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,40}")  # a key that no row's text would be
 WORST_LABELS = 5
 LIBRARIES = {
@@ -48,7 +46,7 @@ def model_card(evidence: Evidence) -> str:
             test_rows=len(evidence.splits.test),
             others=[m for m in (winner.card.metrics if winner else ()) if m != metric],
             base=_base_model(winner),
-            hub_id=_hub_id(_base_model(winner)),
+            hub_id=hub_id(_base_model(winner) or ""),
             licence=_licence(winner),
             worst=_worst(winner) if winner else [],
             run_folder=_code(evidence.task.task),
@@ -69,9 +67,8 @@ def _front_matter(evidence: Evidence) -> str:
     }
     if winner and winner.card.kind in LIBRARIES:
         known["library_name"] = LIBRARIES[winner.card.kind]
-    hub_id = _hub_id(_base_model(winner))
-    if hub_id:
-        known["base_model"] = hub_id
+    if found := hub_id(_base_model(winner) or ""):
+        known["base_model"] = found
     known["metrics"] = ["accuracy", "f1"] if evidence.dataset.labels else ["rouge", "f1"]
     if winner:
         known["model-index"] = [_index_entry(evidence, winner)]
@@ -110,19 +107,6 @@ def _base_model(winner: Judged | None) -> str | None:
     if name is None or name in catalogue() or HUB_ID.fullmatch(name):
         return name
     return str(name).rstrip("/\\").replace("\\", "/").rsplit("/", 1)[-1]
-
-
-def _hub_id(base: str | None) -> str | None:
-    """Return the base model's id on the Hub, None where it isn't known to have one."""
-    if base is None:
-        return None
-    known = catalogue().get(base)
-    if known is None:
-        return base if HUB_ID.fullmatch(base) else None
-    if known.hub is not None or known.upstream is None:
-        return known.hub
-    where = urlsplit(known.upstream)
-    return where.path.strip("/") if where.netloc == "huggingface.co" else None
 
 
 def _licence(winner: Judged | None) -> str:

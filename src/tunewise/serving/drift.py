@@ -89,10 +89,11 @@ def known(folder: RunFolder) -> Known:
 
 def known_of(train: Sequence[Example], held_out: Sequence[Example], labels: Sequence[str]) -> Known:
     """Return what rows look like."""
-    words = frozenset(word for row in train for word in words_of(row.input))
+    said = [words_of(row.input) for row in train]
+    words = frozenset(word for each in said for word in each)
     counts = collections.Counter(row.target for row in train)
     return Known(
-        np.array([len(words_of(row.input)) for row in train], dtype=float),
+        np.array([len(each) for each in said], dtype=float),
         words,
         np.array([_unknown(words_of(row.input), words) for row in held_out], dtype=float),
         {label: counts[label] for label in labels},

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from tunewise.errors import BadInput
 from tunewise.progress import Silent
@@ -69,6 +69,14 @@ class Engine(Protocol):
             jobs: that waited together.
             more: takes jobs of so many texts that wait by now, for engines that can let them join.
         """
+
+
+@runtime_checkable
+class Closes(Protocol):
+    """An engine that holds more than memory."""
+
+    def close(self) -> None:
+        """Let go of it."""
 
 
 class Embeds(Protocol):

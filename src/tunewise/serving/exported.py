@@ -17,25 +17,28 @@ from tunewise.candidates.logistic import probabilities
 from tunewise.errors import ProofFailed, RunFolderError
 from tunewise.progress import Progress
 from tunewise.records import Example, Prediction
+from tunewise.shipping.formats.gguf_file import CONVERTED, QUANTISED
 from tunewise.shipping.manifest import read_manifest
 from tunewise.shipping.runtimes.in_onnxruntime import OnnxRuntime
 
 GRAPHS = {"onnx": "model.onnx", "onnx-int8": "model-int8.onnx"}
+GGUFS = {f"gguf-{name}": f"model-{name}.gguf" for name in (*CONVERTED, *QUANTISED)}
 
 
-def proved_graph(one: Chosen, runtime: str) -> Path:
-    """Return the graph of a candidate that was proved to answer as it does.
+def proved_file(one: Chosen, runtime: str) -> Path:
+    """Return the exported file of a candidate that was proved to answer as it does.
 
     Args:
         one: the candidate that is served.
-        runtime: of GRAPHS.
+        runtime: of GRAPHS or GGUFS.
 
     Raises:
         RunFolderError: there is none, of another candidate or fit, or changed since.
         ProofFailed: its proof failed, or wasn't made.
     """
-    place = one.files.path / "shipped" / "onnx"
-    again = f"Export it: tunewise export {one.files.path} --to onnx"
+    form, file = ("onnx", GRAPHS) if runtime in GRAPHS else ("gguf", GGUFS)
+    place = one.files.path / "shipped" / form
+    again = f"Export it: tunewise export {one.files.path} --to {form}"
     manifest = read_manifest(place)
     if manifest.candidate != one.name:
         raise RunFolderError(
@@ -47,15 +50,15 @@ def proved_graph(one: Chosen, runtime: str) -> Path:
         raise RunFolderError(
             "the export is of an older fit of the candidate", where=str(place), mend=again
         )
-    graph = GRAPHS[runtime]
-    if graph not in manifest.files or manifest.models.get(graph) != "passed":
-        state = manifest.models.get(graph, "not there")
+    model = file[runtime]
+    if model not in manifest.files or manifest.models.get(model) != "passed":
+        state = manifest.models.get(model, "not there")
         raise ProofFailed(
-            f"the graph isn't proved to answer as the candidate does (its proof: {state})",
-            where=str(place / graph),
+            f"the file isn't proved to answer as the candidate does (its proof: {state})",
+            where=str(place / model),
             mend="See parity.json beside it, or serve without --runtime.",
         )
-    return place / graph
+    return place / model
 
 
 class Graph:

@@ -19,15 +19,15 @@ from tunewise.data.store import load_format, load_labels
 from tunewise.errors import BadInput, ModelError, RunFolderError, did_you_mean
 from tunewise.files import read_json
 from tunewise.progress import Progress, Silent
-from tunewise.serving.asking import example_of
+from tunewise.serving.asking import CONVERSATIONS, example_of
 from tunewise.serving.engine import Card, Engine, RunEngine
-from tunewise.serving.exported import GRAPHS, Graph, proved_graph
+from tunewise.serving.exported import GGUFS, GRAPHS, Graph, proved_file
 from tunewise.serving.writing import WritingEngine
 from tunewise.workspace.cores import usable_cores
 from tunewise.workspace.folder import opened
 
 TRAINED = "transformers"
-RUNTIMES = (TRAINED, *GRAPHS)
+RUNTIMES = (TRAINED, *GRAPHS, *GGUFS)
 GRAPHED = ("probe", "encoder")  # candidates that can be written as a graph
 WARM_UP = "Where is it?"  # any text; the first request then finds kernels chosen and memory taken
 WARM_UPS = 3
@@ -85,6 +85,8 @@ def loaded(
         embedding=None,
         made=int(one.files.candidate(one.name).settings.stat().st_mtime),
     )
+    if runtime in GGUFS:
+        return _gguf(one, card, runtime, threads)
     threads = threads or spare_threads()
     if runtime != TRAINED:
         return _warm(card, _graph(one, labels, runtime, threads))
@@ -111,6 +113,31 @@ def loaded(
     return _warm(card, fitted)
 
 
+def _gguf(one: Chosen, card: Card, runtime: str, threads: int | None) -> Engine:
+    """Return llama.cpp with the exported file of a candidate that writes."""
+    from tunewise.serving.llama_cpp import LlamaCppEngine
+
+    if one.entry.kind not in ("lora", "full") or card.task_kind != "generation":
+        raise BadInput(
+            f"'{one.name}' is no tuned model that writes its answers",
+            where=f"--runtime {runtime}",
+            mend=f"Serve it with --runtime {TRAINED}.",
+        )
+    if card.format in CONVERSATIONS:
+        raise BadInput(
+            "the task's rows are conversations, which llama.cpp isn't asked with here",
+            where=f"--runtime {runtime}",
+            mend=f"Serve it with --runtime {TRAINED}.",
+        )
+    engine = LlamaCppEngine(replace(card, streams=True), proved_file(one, runtime), threads)
+    try:
+        engine.warm_up(example_of(card, WARM_UP, "warm-up"))
+    except BaseException:
+        engine.close()
+        raise
+    return engine
+
+
 def _graph(one: Chosen, labels: tuple[str, ...], runtime: str, threads: int) -> Graph:
     """Return the exported graph of a candidate."""
     if one.entry.kind not in GRAPHED:
@@ -119,7 +146,7 @@ def _graph(one: Chosen, labels: tuple[str, ...], runtime: str, threads: int) -> 
             where=f"--runtime {runtime}",
             mend=f"Serve it with --runtime {TRAINED}.",
         )
-    file = proved_graph(one, runtime)
+    file = proved_file(one, runtime)
     about = read_json(one.files.candidate(one.name).settings)
     return Graph(file, labels, int(about.get("training", about)["max_length"]), threads)
 

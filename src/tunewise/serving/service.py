@@ -11,7 +11,7 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tunewise.errors import DataError, Unreachable, did_you_mean
 from tunewise.records import Prediction
@@ -45,7 +45,6 @@ class Service:
     threshold: float = 0.0
     log_text: bool = False
     stopping: bool = False
-    started: float = field(default_factory=time.time)
 
     def check_model(self, name: str | None) -> None:
         """Refuse a model that isn't the one served.

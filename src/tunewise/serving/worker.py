@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from tunewise.serving.engine import Engine
+from tunewise.serving.engine import Closes, Engine
 from tunewise.serving.jobs import Failed, Job, post
 
 SMOOTHED = 0.1  # weight of the newest batch in the mean seconds of a text
@@ -141,6 +141,8 @@ class Worker:
             except Exception as error:  # noqa: BLE001 - a bug in the engine: told, and the rest lives
                 post((job, Failed(error)) for job in jobs if not job.cancelled)
             self._measure(jobs, time.monotonic() - began)
+        if isinstance(self.engine, Closes):
+            self.engine.close()
 
     def _measure(self, jobs: list[Job], seconds: float) -> None:
         each = seconds / sum(job.ask.texts for job in jobs)

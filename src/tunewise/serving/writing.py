@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from tunewise.candidates.writing import Writes
+from tunewise.engines.window import check_room
 from tunewise.engines.decoding import ROWS, Choice, Decoder, Row
 from tunewise.errors import BadInput
 from tunewise.records import Example
@@ -88,7 +89,7 @@ class WritingEngine:
 
     def _row(self, ask: Write) -> Row:
         prompt = self._fitted.answers.chat.ids(self._fitted.asked([ask.example]))[0]
-        self._decoder.check(prompt, "the text")
+        check_room(len(prompt), self._decoder.most_tokens, "the text")
         wanted = ask.sampling
         most = wanted.max_tokens or self._fitted.max_new_tokens
         if self._decoder.most_tokens is not None:

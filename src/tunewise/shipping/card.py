@@ -7,16 +7,14 @@ that the Hub reads. It holds no row of the user's data. Knows nothing of files.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 
-from tunewise.models.catalogue import catalogue
+from tunewise.models.catalogue import hub_id
 from tunewise.report.text import markdown
 from tunewise.shipping.asking import Asking
 from tunewise.shipping.manifest import Manifest
 from tunewise.shipping.proof.records import Proof
 
-HUB_ID = re.compile(r"(?P<id>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(@.*)?$")
 LIBRARIES = {"adapter": "peft", "merged": "transformers", "gguf": "gguf", "onnx": "onnx"}
 STATES = {
     "unproven": "**Not proved yet:** nobody has held these files against the trained model.",
@@ -28,10 +26,11 @@ STATES = {
 def card(manifest: Manifest, asking: Asking, proofs: Sequence[Proof]) -> str:
     """Return the model card as Markdown."""
     base, writes = manifest.base, asking.kind == "generation"
+    known = hub_id(base.name)  # the Hub's card takes no other name
     task = "text-generation" if writes else "text-classification"
     front = {
         "license": (base.licence or "unknown").lower(),
-        **({"base_model": hub_id(base.name)} if hub_id(base.name) else {}),
+        **({"base_model": known} if known else {}),
         "library_name": LIBRARIES.get(manifest.format, "gguf"),
         "pipeline_tag": task,
         "tags": ["tunewise", manifest.kind],
@@ -53,15 +52,6 @@ def card(manifest: Manifest, asking: Asking, proofs: Sequence[Proof]) -> str:
         "",
     ]
     return "\n".join(lines)
-
-
-def hub_id(name: str) -> str | None:
-    """Return the Hub's id of a base model, since its card takes no other name; None without one."""
-    known = catalogue().get(name)
-    if known is not None:
-        return known.hub or (known.upstream or "").removeprefix("https://huggingface.co/") or None
-    found = HUB_ID.match(name)
-    return found["id"] if found else None
 
 
 def _what(asking: Asking) -> str:

@@ -32,21 +32,29 @@ class LlamaCppRuntime:
     Args:
         file: the GGUF file.
         tokens: of the longest prompt with its answer.
+        threads: that compute; None for all cores.
+        together: answers that are written side by side.
+
+    Attributes:
+        address: of the server.
 
     Raises:
         BadInput: llama.cpp isn't installed.
         ModelError: it doesn't load the file.
     """
 
-    def __init__(self, file: Path, tokens: int) -> None:
+    def __init__(
+        self, file: Path, tokens: int, *, threads: int | None = None, together: int = 1
+    ) -> None:
         if importlib.util.find_spec("xllamacpp") is None:
             raise BadInput(
-                "llama.cpp isn't installed, and a GGUF file is proved in it",
+                "llama.cpp isn't installed, and a GGUF file is answered by it",
                 mend="Install it: pip install 'tunewise[gguf]'",
             )
         self.name = f"llama.cpp (xllamacpp {version('xllamacpp')}), {file.stem}"
         self.place = "the GGUF"
-        self._child = LlamaCppChild(file, tokens, mend=MEND)
+        self._child = LlamaCppChild(file, tokens, together, threads=threads, mend=MEND)
+        self.address = self._child.address
 
     def rendered(self, messages: Sequence[dict[str, str]]) -> Rendered:
         """Return the prompt of llama.cpp's chat endpoint: its template's text, and its tokens."""
@@ -136,9 +144,7 @@ class LlamaCppRuntime:
 
     def _asked(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         request = urllib.request.Request(  # noqa: S310 - the address is our own child's
-            self._child.address + path,
-            json.dumps(body).encode(),
-            {"Content-Type": "application/json"},
+            self.address + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
         )
         try:
             with urllib.request.urlopen(request, timeout=SECONDS) as answer:  # noqa: S310

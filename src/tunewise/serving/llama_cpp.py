@@ -1,0 +1,168 @@
+"""The engine for an exported GGUF file: llama.cpp's own server writes, in a child process.
+
+Given a proved file and how its task is asked, puts each text into the task's messages, lets
+llama.cpp render them, and passes on what it writes as it comes. Knows nothing of HTTP towards
+clients.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from tunewise.engines.window import check_room
+from tunewise.errors import BadInput, ModelError, Unreachable, one_line
+from tunewise.files import read_record
+from tunewise.records import Example
+from tunewise.rendering.control import defused
+from tunewise.serving.engine import Card
+from tunewise.serving.jobs import Failed, Job, Piece, Sampling, Write, Wrote, post
+from tunewise.shipping.asking import PLACE, TASK, Asking
+from tunewise.shipping.runtimes.in_llama_cpp import LlamaCppRuntime
+
+TOGETHER = 4  # answers written side by side
+TOKENS = 4096  # of a prompt with its answer
+LOOKS = 0.02  # seconds between two looks for those that wait, while there is room
+SECONDS = 600.0  # without a token, after which an answer has failed
+TOO_LONG = "exceed_context_size_error"
+
+
+class LlamaCppEngine:
+    """Passes questions on to llama.cpp.
+
+    Args:
+        card: what is served.
+        file: the GGUF file; task.json lies beside it.
+        threads: that compute; None for all cores.
+
+    Raises:
+        BadInput: llama.cpp isn't installed, or the task's rows are conversations.
+        ModelError: it doesn't load the file.
+    """
+
+    def __init__(self, card: Card, file: Path, threads: int | None) -> None:
+        self.card = card
+        self._asking = read_record(file.parent / TASK, Asking)
+        if not self._asking.messages or self._asking.max_new_tokens is None:
+            raise BadInput("task.json doesn't say how a text is asked", where=str(file.parent))
+        self._most = self._asking.max_new_tokens
+        self._server = LlamaCppRuntime(file, TOKENS, threads=threads, together=TOGETHER)
+        place = urlsplit(self._server.address)
+        self._host, self._port = place.hostname or "", place.port
+        self._threads = ThreadPoolExecutor(TOGETHER, "llama.cpp")
+
+    def warm_up(self, example: Example) -> None:
+        """Write two tokens, so that the first request finds the file read."""
+        for _ in self._events(Write(example, Sampling(max_tokens=2)), lambda: False):
+            pass
+
+    def work(self, jobs: Sequence[Job], more: Callable[[int], list[Job]]) -> None:
+        """Write until no answer is left; those that wait join as soon as there is room."""
+        waiting, writing = list(jobs), set[Future[None]]()
+        while waiting or writing:
+            while waiting and len(writing) < TOGETHER:
+                writing.add(self._threads.submit(self._answer, waiting.pop(0)))
+            room = TOGETHER - len(writing)
+            _, writing = wait(writing, LOOKS if room else None, FIRST_COMPLETED)
+            if not waiting and len(writing) < TOGETHER:
+                waiting = more(TOGETHER - len(writing))
+
+    def close(self) -> None:
+        """End llama.cpp."""
+        self._threads.shutdown()
+        self._server.close()
+
+    def _answer(self, job: Job) -> None:
+        """Post the events of one answer to its job."""
+        try:
+            if not isinstance(job.ask, Write):
+                raise BadInput("the candidate writes its answers: it has no others")
+            for event in self._events(job.ask, lambda: job.cancelled):
+                post([(job, event)])
+        except Exception as error:  # noqa: BLE001 - posted to its job, whose route tells it
+            post([(job, Failed(error))])
+
+    def _events(self, ask: Write, cancelled: Callable[[], bool]) -> Iterator[Piece | Wrote]:
+        """Give the pieces of an answer, without white space around it, and its end."""
+        whole, sent, reason = "", 0, None
+        read: int | None = None
+        written: int | None = None
+        for chunk in self._chunks(self._body(ask), cancelled):
+            for choice in chunk.get("choices", ()):
+                whole += choice["delta"].get("content") or ""
+                reason = choice.get("finish_reason") or reason
+            text = whole.strip()
+            if len(text) > sent:
+                yield Piece(text[sent:])
+                sent = len(text)
+            if told := chunk.get("usage"):
+                read, written = told["prompt_tokens"], told["completion_tokens"]
+        if cancelled():
+            return
+        if reason is None:
+            raise Unreachable("llama.cpp broke an answer off", where=self._server.name)
+        yield Wrote(whole.strip(), reason == "stop", read, written)
+
+    def _body(self, ask: Write) -> dict[str, Any]:
+        """Return a question as llama.cpp takes it; what isn't asked for is as in the proof."""
+        wanted = ask.sampling
+        text = defused(ask.example.input, self._asking.kept_out)
+        return {
+            "messages": [
+                turn | {"content": turn["content"].replace(PLACE, text)}
+                for turn in self._asking.messages
+            ],
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            "max_tokens": wanted.max_tokens or self._most,
+            "temperature": wanted.temperature,
+            "top_p": wanted.top_p,
+            "top_k": 0,
+            "min_p": 0.0,
+            "reasoning_format": "none",
+            **({"seed": wanted.seed % 2**32} if wanted.seed is not None else {}),
+            **({"stop": list(wanted.stop)} if wanted.stop else {}),
+        }
+
+    def _chunks(
+        self, body: dict[str, Any], cancelled: Callable[[], bool]
+    ) -> Iterator[dict[str, Any]]:
+        """Give llama.cpp's events; hang up, which ends its work, when nobody waits any more."""
+        line = http.client.HTTPConnection(self._host, self._port, timeout=SECONDS)
+        try:
+            headers = {"Content-Type": "application/json"}
+            line.request("POST", "/v1/chat/completions", json.dumps(body).encode(), headers)
+            answer = line.getresponse()
+            if answer.status != http.client.OK:
+                raise self._refused(answer.read())
+            for row in answer:
+                if cancelled():
+                    return
+                if row.startswith(b"data: {"):
+                    chunk = json.loads(row[6:])
+                    if "error" in chunk:
+                        raise self._refused(json.dumps(chunk).encode())
+                    yield chunk
+        except (OSError, http.client.HTTPException) as error:
+            raise Unreachable("llama.cpp gives no answer", where=self._server.name) from error
+        finally:
+            line.close()
+
+    def _refused(self, body: bytes) -> Exception:
+        """Return why llama.cpp doesn't answer.
+
+        Raises:
+            DataError: the prompt leaves no room for an answer.
+        """
+        said = json.loads(body)["error"]
+        if said.get("type") == TOO_LONG:
+            check_room(said["n_prompt_tokens"], said["n_ctx"], "the text")
+        return ModelError(
+            f"llama.cpp refuses it ({one_line(str(said.get('message')), 200)})",
+            where=self._server.name,
+        )
