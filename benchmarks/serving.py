@@ -242,11 +242,16 @@ class Client(asyncio.Protocol):
 
     async def ask(self, text: str) -> bytes:
         """Return the body of the answer to a text."""
-        body = json.dumps({"input": text, "top": 1}).encode()
+        return await self.send("/v1/classify", {"input": text, "top": 1})
+
+    async def send(self, path: str, value: object) -> bytes:
+        """Return the body of the answer to a value sent as JSON."""
+        body = json.dumps(value).encode()
         self.answer = asyncio.get_running_loop().create_future()
         self.transport.write(
-            b"POST /v1/classify HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
-            b"content-length: " + str(len(body)).encode() + b"\r\n\r\n" + body
+            f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+            f"content-length: {len(body)}\r\n\r\n".encode()
+            + body
         )
         return await self.answer
 

@@ -79,6 +79,8 @@ class LlamaCppEngine:
 
     def _answer(self, job: Job) -> None:
         """Post the events of one answer to its job."""
+        if job.cancelled:
+            return
         try:
             if not isinstance(job.ask, Write):
                 raise BadInput("the candidate writes its answers: it has no others")
