@@ -9,7 +9,8 @@ Goals: memory of the server flat within 5% from the first fifth of the time to t
 of those who behave lost, none answered with another's text, and on SIGTERM all that was begun is
 answered and the status is 0; --check exits 1 when one is missed. Five minutes; --quick takes 30 s.
 
-    python benchmarks/soak.py RUN [--candidate NAME] [--seconds N] [--json FILE] [--check] [--quick]
+    python benchmarks/soak.py RUN [--candidate NAME] [--runtime NAME] [--seconds N] [--json FILE]
+        [--check] [--quick]
 """
 
 from __future__ import annotations
@@ -71,6 +72,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("run", type=Path)
     parser.add_argument("--candidate", metavar="NAME")
+    parser.add_argument("--runtime", metavar="NAME")
     parser.add_argument("--seconds", type=float, default=300.0)
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--check", action="store_true")
@@ -80,6 +82,7 @@ def main() -> None:
     command = [sys.executable, "-c", "from tunewise.cli.main import main; main()", "serve",
                str(given.run), "--port", "0"]  # fmt: skip
     command += ["--candidate", given.candidate] if given.candidate else []
+    command += ["--runtime", given.runtime] if given.runtime else []
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         port = next(

@@ -41,7 +41,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "task: letters\nkind: generation\n"
         "data: {train: rows.jsonl, input: input, target: output}\n"
         "candidates:\n"
-        f"  - lora: {{name: {NAME}, model: tiny, num_train_epochs: 2, learning_rate: 0.01,"
+        f"  - lora: {{name: {NAME}, model: tiny, num_train_epochs: 8, learning_rate: 0.01,"
         " bf16: false, train_batch_size: 8, max_new_tokens: 8}\n"
     )
     run = tunewise.run(folder / "task.yaml", quiet=True).folder
@@ -69,7 +69,8 @@ def test_answers_are_the_candidates_own_and_a_stream_is_the_whole(
         replies = list(many.map(lambda text: chat(server, text), TEXTS))
         streams = list(many.map(lambda text: chat(server, text, stream=True), TEXTS))
     found = [reply.json()["choices"][0]["message"]["content"] for reply in replies]
-    assert sum(a == b for a, b in zip(found, wanted, strict=True)) >= len(TEXTS) - 1  # f16 rounds
+    other = [(a, b) for a, b in zip(found, wanted, strict=True) if a != b]
+    assert len(other) <= 1, other  # f16 rounds, which a near tie shows
     for reply, stream in zip(replies, streams, strict=True):
         events = [line[6:] for line in stream.text.splitlines() if line.startswith("data: ")]
         assert events[-1] == "[DONE]"
