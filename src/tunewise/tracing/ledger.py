@@ -42,8 +42,7 @@ class Trace:
     Attributes:
         peak: bytes of all storages that were alive at once, at most.
         kinds: what they were for, in bytes, the largest first; they sum to `peak`.
-        phase: in which phase that was.
-        peaks: the most in each phase.
+        peaks: what the storages were for when most were alive in each phase, in bytes.
         flops: floating-point operations of each phase, a multiplication and an addition counted
             as two.
         operations: dispatched.
@@ -51,8 +50,7 @@ class Trace:
 
     peak: int
     kinds: dict[str, int]
-    phase: str
-    peaks: dict[str, int]
+    peaks: dict[str, dict[str, int]]
     flops: dict[str, int]
     operations: int
 
@@ -64,13 +62,10 @@ class Trace:
 
 @dataclass
 class _Live:
-    """What is alive now, and the most there ever was, in all and in each phase."""
+    """What is alive now; the most there ever was in each phase, and at which event."""
 
     now: int = 0
-    peak: int = 0
-    peak_at: int = 0
-    peak_in: str = ""
-    peaks: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    peaks: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
 class Ledger(TorchDispatchMode):
@@ -137,19 +132,22 @@ class Ledger(TorchDispatchMode):
 
     def trace(self) -> Trace:
         """Return what was noted so far."""
-        at, kinds = self._live.peak_at, defaultdict[str, int](int)
-        for life in self.lives:
-            if life.came <= at and (life.went is None or life.went > at):
-                kinds[life.kind] += life.size
-        largest = dict(sorted(kinds.items(), key=lambda item: -item[1]))
+        highest = max(self._live.peaks.values(), default=(0, 0), key=lambda most: most[0])
         return Trace(
-            peak=self._live.peak,
-            kinds=largest,
-            phase=self._live.peak_in,
-            peaks=dict(self._live.peaks),
+            peak=highest[0],
+            kinds=self._alive(highest[1]),
+            peaks={phase: self._alive(at) for phase, (_, at) in self._live.peaks.items()},
             flops={name: count for name, count in self.flops.items() if count},
             operations=self.operations,
         )
+
+    def _alive(self, at: int) -> dict[str, int]:
+        """Return what storages were for that were alive at an event, in bytes, the largest first."""
+        kinds = defaultdict[str, int](int)
+        for life in self.lives:
+            if life.came <= at and (life.went is None or life.went > at):
+                kinds[life.kind] += life.size
+        return dict(sorted(kinds.items(), key=lambda item: -item[1]))
 
     def _hold(self, size: int) -> None:
         """Note what a kernel takes and gives back before it returns."""
@@ -162,10 +160,9 @@ class Ledger(TorchDispatchMode):
             self._events += 1
 
     def _reached(self) -> None:
-        live = self._live
-        if live.now > live.peak:
-            live.peak, live.peak_at, live.peak_in = live.now, self._events, self._phase
-        live.peaks[self._phase] = max(live.peaks[self._phase], live.now)
+        most = self._live.peaks.get(self._phase)
+        if most is None or self._live.now > most[0]:
+            self._live.peaks[self._phase] = (self._live.now, self._events)
 
     def _went(self, key: int, _: Any) -> None:
         _, life = self._known.pop(key)

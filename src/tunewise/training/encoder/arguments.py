@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
-from transformers import TrainingArguments
 
 from tunewise.task.settings import ClassifierSettings, EncoderSettings, LoraSettings
 from tunewise.training.encoder.classifier import Pooling
 from tunewise.training.language.arguments import default_rate
-from tunewise.training.sealed import shared_arguments
+
+if TYPE_CHECKING:
+    from transformers import TrainingArguments
 
 LOG_STEPS = 10
 EVAL_BATCH_SIZE = 64
@@ -97,6 +99,11 @@ def default_epochs(rows: int) -> int:
 
 def training_arguments(arguments: Arguments, folder: Path, *, validates: bool) -> TrainingArguments:
     """Return them as Trainer wants them: silent, with no tracker and no files but checkpoints."""
+    # A plan reads arguments, and needs neither Trainer nor the seconds that importing it takes.
+    from transformers import TrainingArguments
+
+    from tunewise.training.sealed import shared_arguments
+
     return TrainingArguments(
         **shared_arguments(folder, validates=validates),
         learning_rate=arguments.learning_rate,

@@ -94,7 +94,8 @@ class SummedLoss(torch.autograd.Function):
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of states, weight and bias."""
         by = grad_outputs[0]
-        return (*(None if g is None else g * by.to(g.dtype) for g in ctx.grads), None, None)
+        grads, ctx.grads = ctx.grads, ()  # else they live as long as the loss, into the next pass
+        return (*(None if g is None else g * by.to(g.dtype) for g in grads), None, None)
 
 
 def loss_and_slope(

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
-
-from transformers import TrainingArguments
+from typing import TYPE_CHECKING, Literal
 
 from tunewise.task.settings import LoraCandidateSettings, TuningSettings
-from tunewise.training.sealed import shared_arguments
+
+if TYPE_CHECKING:
+    from transformers import TrainingArguments
 
 LOG_STEPS = 5
 RATES = ((400e6, 1e-3), (2e9, 5e-4), (1e10, 2e-4))  # of LoRA, by parameters up to which they hold
@@ -136,6 +136,11 @@ def default_epochs(rows: int, recipe: Recipe) -> int:
 
 def training_arguments(arguments: Arguments, folder: Path, *, validates: bool) -> TrainingArguments:
     """Return them as Trainer wants them: silent, with no tracker and no files but checkpoints."""
+    # A plan reads arguments, and needs neither Trainer nor the seconds that importing it takes.
+    from transformers import TrainingArguments
+
+    from tunewise.training.sealed import shared_arguments
+
     return TrainingArguments(
         **shared_arguments(folder, validates=validates),
         learning_rate=arguments.learning_rate,

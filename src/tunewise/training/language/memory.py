@@ -2,15 +2,16 @@
 
 Given a model's config, arguments, rows and how many bytes there are, gives back the tokens of a
 pass and the layers to compute anew. All decoder layers of a model do the same, so the step is
-traced with a few of them, twice, and carried on to all: each phase's peak is a straight line in
-their number. Knows nothing of which machine it is for.
+traced with a few of them and with a few more, and carried on to all: each phase's peak is a
+straight line in their number. So it is in the tokens of a pass, whose longest row stays the same.
+Knows nothing of which machine it is for.
 """
 
 from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,6 +21,8 @@ from tunewise.training.language.arguments import Arguments
 from tunewise.training.language.traced import Step, traced
 
 FEW = 2  # layers of the smaller model that is traced, where all do the same
+# What lies in memory however many tokens a pass has.
+HELD = ("frozen weights", "trained weights", "optimizer", "best weights so far")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,23 @@ class Foreseen:
         share = recomputed / self.layers
         return math.ceil((1 - share) * least + share * self.trace(rows, self.layers).peak)
 
+    def between(self, asked: int, budget: int, recomputed: int) -> Trace:
+        """Return what a step does whose pass has `budget` tokens, without tracing it.
+
+        Its bytes and operations lie on straight lines from the longest row alone to the pass of
+        `asked` tokens. Those from no layer computed anew to all are a bound: never too few.
+        """
+        alone, full = self.longest_first(0), self.longest_first(asked)
+        first, last = (sum(row.read for row in rows) for rows in (alone, full))
+        filled = (min(budget, last) - first) / (last - first) if last > first else 1.0
+
+        def at(layers: int) -> Trace:
+            return _between(
+                lambda: self.trace(alone, layers), lambda: self.trace(full, layers), filled
+            )
+
+        return _between(lambda: at(0), lambda: at(self.layers), recomputed / self.layers)
+
     def fit(self, room: float, asked: int, *, may_recompute: bool = True) -> Fit | None:
         """Return the fewest layers anew, then the fullest pass; None where a row doesn't fit.
 
@@ -101,9 +121,11 @@ class Foreseen:
             may_recompute: whether layers may be computed anew.
         """
         alone, full = self.longest_first(0), self.longest_first(asked)
-        wanted = self.trace(full, 0).peak
-        if wanted <= room:
-            return Fit(max(asked, alone[0].read), 0, wanted)
+        wanted = self.trace(full, 0)
+        if wanted.peak <= room:
+            return Fit(max(asked, alone[0].read), 0, wanted.peak)
+        if held(wanted.kinds) > room:
+            return None
         least = self.trace(alone, 0).peak
         recomputed = 0
         if least > room:
@@ -152,8 +174,8 @@ def carried_on(config: Any, arguments: Arguments, step: Step) -> Trace:
         step: whose `recomputed` is 0 or all layers.
     """
     layers = int(config.get_text_config().num_hidden_layers)
-    few = few_layers(config)
-    if layers <= 2 * few or not _all_alike(config):
+    few, period = few_layers(config), _period(config)
+    if layers <= few + period or not _all_alike(config):
         return traced(config, arguments, step)
     small, large = (
         traced(
@@ -161,28 +183,47 @@ def carried_on(config: Any, arguments: Arguments, step: Step) -> Trace:
             arguments,
             replace(step, recomputed=count if step.recomputed else 0),
         )
-        for count in (few, 2 * few)
+        for count in (few, few + period)
     )
-    times = (layers - few) / few
+    return _on_line(small, large, (layers - few) / period)
 
-    def on(first: float, second: float) -> int:
-        return max(0, round(first + (second - first) * times))
 
-    peaks = {name: on(small.peaks[name], large.peaks.get(name, 0)) for name in small.peaks}
-    phase = max(peaks, key=lambda name: peaks[name])
-    kinds = {n: on(small.kinds.get(n, 0), size) for n, size in large.kinds.items()}
+def _on_line(first: Trace, second: Trace, times: float) -> Trace:
+    """Return what lies so many times the way from the first trace to the second, or beyond."""
+
+    def on(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+        names = dict.fromkeys((*one, *other))
+        return {name: _point(one.get(name, 0), other.get(name, 0), times) for name in names}
+
+    peaks = {name: on(kinds, second.peaks.get(name, {})) for name, kinds in first.peaks.items()}
+    highest = max(peaks.values(), key=lambda kinds: sum(kinds.values()))
     return Trace(
-        peak=peaks[phase],
-        kinds=dict(sorted(kinds.items(), key=lambda item: -item[1])),
-        phase=phase,
+        peak=sum(highest.values()),
+        kinds=dict(sorted(highest.items(), key=lambda item: -item[1])),
         peaks=peaks,
-        flops={name: on(small.flops.get(name, 0), count) for name, count in large.flops.items()},
-        operations=on(small.operations, large.operations),
+        flops=on(first.flops, second.flops),
+        operations=_point(first.operations, second.operations, times),
     )
+
+
+def _between(first: Callable[[], Trace], second: Callable[[], Trace], share: float) -> Trace:
+    """Return what lies between two traces; one that has no share in it isn't made."""
+    if share in (0.0, 1.0):
+        return second() if share else first()
+    return _on_line(first(), second(), share)
+
+
+def _point(one: int, other: int, times: float) -> int:
+    return max(0, round(one + (other - one) * times))
+
+
+def held(kinds: Mapping[str, int]) -> int:
+    """Return the bytes among those of a peak that no shorter pass would save."""
+    return sum(kinds.get(kind, 0) for kind in HELD)
 
 
 def few_layers(config: Any) -> int:
-    """Return of how many layers the smaller of the two models is."""
+    """Return of how many layers the smaller of the two models is that are traced."""
     return _period(config) * FEW
 
 

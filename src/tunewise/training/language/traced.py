@@ -39,7 +39,6 @@ class Step:
         further_passes: whether the gradients of an earlier pass of the step lie there.
         keeps_best: whether the best epoch's weights lie in the same memory, as on a CPU.
         on_cuda: whether it is traced as on a card, whose attention is another kernel.
-        shared: tokens that all rows begin with and that are computed once.
     """
 
     rows: Sequence[Row]
@@ -47,7 +46,6 @@ class Step:
     further_passes: bool = True
     keeps_best: bool = False
     on_cuda: bool = False
-    shared: int = 0
 
 
 def traced(config: Any, arguments: Arguments, step: Step) -> Trace:
@@ -62,7 +60,7 @@ def traced(config: Any, arguments: Arguments, step: Step) -> Trace:
         TaskFileError: target modules that the model doesn't have.
     """
     model = _on_meta(copy.deepcopy(config), arguments)
-    batch = packed(step.rows, step.shared)
+    batch = packed(step.rows)
     # Autocast depends on the device that a tensor says it is on; without it, meta tensors do, and
     # take a tenth of the time of fakes.
     autocast = arguments.bf16 and arguments.method == "full"
