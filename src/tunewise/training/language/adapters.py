@@ -86,15 +86,15 @@ def _frozen(folder: Path, arguments: Arguments, device: torch.device, where: str
     dtype = torch.bfloat16 if arguments.bf16 else torch.float32
     if not arguments.load_in_4bit:
         return load_causal(folder, dtype).to(device).requires_grad_(False)
-    from peft import prepare_model_for_kbit_training
-
     model = _in_nf4(folder, dtype, device, where)
     for layer in model.modules():
         # On a CPU bitsandbytes repacks a layer's weights the first time it only answers, and lets
         # no gradient through from then on; a validation in between would end the learning unseen.
         if hasattr(layer, "support_avx512bf16_for_cpu"):
             layer.support_avx512bf16_for_cpu = False
-    return prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
+    # PEFT's prepare_model_for_kbit_training would turn embeddings, head and norms to float32, and
+    # with them all that layers pass on. Frozen, they lose nothing in bfloat16, as for LoRA.
+    return model.requires_grad_(False)
 
 
 def _in_nf4(folder: Path, dtype: torch.dtype, device: torch.device, where: str) -> Any:
@@ -135,7 +135,6 @@ def in_4bit(model: Any, dtype: torch.dtype) -> Any:
     """
     from bitsandbytes.functional import QuantState
     from bitsandbytes.nn import Linear4bit, Params4bit
-    from peft import prepare_model_for_kbit_training
 
     def empty(count: int, kind: torch.dtype) -> torch.Tensor:
         return torch.empty(count, dtype=kind, device="meta")
@@ -178,4 +177,4 @@ def in_4bit(model: Any, dtype: torch.dtype) -> Any:
             new.quant_state = state
             setattr(parent, name, new.requires_grad_(False))
     model.is_loaded_in_4bit = True
-    return prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
+    return model.requires_grad_(False)
