@@ -24,7 +24,7 @@ from tunewise.errors import DataError, TunewiseError
 from tunewise.files import file_sha256, read_json, read_record, write_json, write_text
 from tunewise.progress import Progress
 from tunewise.records import Dataset, Finding, Splits
-from tunewise.task.settings import DataSettings, Task, named
+from tunewise.task.settings import DataSettings, Task, columns_asked
 from tunewise.version import __version__
 from tunewise.workspace.environment import environment
 from tunewise.workspace.folder import RunFolder
@@ -58,17 +58,6 @@ def describe(folder: RunFolder, task_text: str) -> None:
     now = environment()
     if not folder.environment.exists() or read_json(folder.environment) != now:
         write_json(folder.environment, now)
-
-
-def columns_asked(task: Task) -> list[str]:
-    """Return further columns that the task names: existing systems' answers, the same request's."""
-    existing = [
-        entry.settings.column  # type: ignore[attr-defined]
-        for entry in named(task.candidates).values()
-        if entry.kind == "existing" and entry.settings.column  # type: ignore[attr-defined]
-    ]
-    same = task.consistency.same_request if task.consistency else None
-    return sorted([*existing, *([same] if same else [])])
 
 
 def read_rows(

@@ -29,7 +29,6 @@ from tunewise.files import (
     write_json,
 )
 from tunewise.intake import (
-    columns_asked,
     describe,
     nothing_left_of_a_false_start,
     quick_findings,
@@ -38,13 +37,13 @@ from tunewise.intake import (
 from tunewise.models.resolve import resolve
 from tunewise.planning.budget import Consent, compared, within_budget
 from tunewise.planning.estimate import Plan
-from tunewise.planning.work import Rows
+from tunewise.planning.rows import Rows
 from tunewise.progress import Progress
 from tunewise.records import Finding, Prediction, Scorecard, Splits
 from tunewise.report.build import write_curve_page, write_report
 from tunewise.report.track import check_trackers, tell_tracker
 from tunewise.task.load import load_task
-from tunewise.task.settings import Entry, Tracker, named
+from tunewise.task.settings import Entry, Tracker, columns_asked, named
 from tunewise.trial import Trial, Work, models_of
 from tunewise.version import __version__
 from tunewise.workspace.folder import CandidateFolder, RunFolder, held, made

@@ -8,7 +8,6 @@ or of the verdict.
 from __future__ import annotations
 
 import gc
-import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from tunewise.asked_again import asked_again, consistency_of
 from tunewise.candidates import FAMILIES, Candidate, Fitted, Outward, Setup, candidate
+from tunewise.data.identity import drawn
 from tunewise.data.shapes.turns import last_answer
 from tunewise.evaluation.score import scorecard
 from tunewise.evaluation.texts import Asked, asked_of
@@ -83,13 +83,8 @@ class Work:
         most = getattr(entry.settings, f"{side}_rows", None)
         if most is None or most >= len(rows):
             return rows, None
-        kept = {e.id for e in sorted(rows, key=lambda e: _lot(e.id, side, self.task.seed))[:most]}
-        part = [row for row in rows if row.id in kept]
+        part = drawn(rows, most, side, self.task.seed)
         return part, f"{most:,} of the {len(rows):,} {side} rows, drawn at random by hash"
-
-
-def _lot(row_id: str, what: str, seed: int) -> str:
-    return hashlib.sha256(f"{what} {seed} {row_id}".encode()).hexdigest()
 
 
 class Trial:
@@ -193,8 +188,7 @@ class Trial:
 
     def few(self, rows: Sequence[Example], most: int) -> list[Example]:
         """Return some of the rows, drawn by hash, as a candidate may see them."""
-        lots = sorted(rows, key=lambda row: _lot(row.id, "again", self.work.task.seed))
-        return [_without_target(row) for row in lots[:most]]
+        return [_without_target(row) for row in drawn(rows, most, "again", self.work.task.seed)]
 
     def loaded(self) -> Fitted:
         """Return the fitted candidate as it lies on the disk."""

@@ -11,6 +11,9 @@ import hashlib
 import json
 import unicodedata
 from collections import Counter
+from collections.abc import Sequence
+
+from tunewise.records import Example
 
 REMEMBERED = 2**17  # texts whose normal form is kept: each is asked for a dozen times
 ID_CHARACTERS = 16  # of SHA-256 in hex: a clash among a million rows has odds below 1 in 10 million
@@ -51,3 +54,22 @@ def lot(*parts: object) -> float:
     """Return a number in [0, 1), uniform over what the parts may be and fixed by them."""
     content = json.dumps(parts, ensure_ascii=False).encode()
     return (int.from_bytes(hashlib.sha256(content).digest()[:8]) >> 11) / 2**53
+
+
+def drawn(rows: Sequence[Example], most: int, what: str, seed: int) -> list[Example]:
+    """Return the `most` rows with the lowest hashes, in the order that they were in.
+
+    Smaller parts lie inside larger ones, so any two candidates share the smaller one's rows.
+
+    Args:
+        rows: to draw from.
+        most: how many are wanted.
+        what: they are drawn for, such as their side; of another purpose other rows are drawn.
+        seed: of the task.
+    """
+
+    def hashed(row: Example) -> str:
+        return hashlib.sha256(f"{what} {seed} {row.id}".encode()).hexdigest()
+
+    kept = {row.id for row in sorted(rows, key=hashed)[:most]}
+    return [row for row in rows if row.id in kept]

@@ -20,7 +20,19 @@ if TYPE_CHECKING:
 
 SAFELY = {"local_files_only": True, "trust_remote_code": False}
 NO_LENGTH = 10**9  # tokenizers that know no longest input say some huge number
-COUNT_FROM_PADDING = ("roberta", "xlm-roberta", "camembert")  # first position: padding's id + 1
+COUNT_FROM_PADDING = (  # kinds whose first position is padding's id + 1
+    "camembert",
+    "data2vec-text",
+    "ibert",
+    "longformer",
+    "luke",
+    "mpnet",
+    "roberta",
+    "roberta-prelayernorm",
+    "xlm-roberta",
+    "xlm-roberta-xl",
+    "xmod",
+)
 
 
 @contextmanager
@@ -103,13 +115,19 @@ def context_length(folder: Path, tokenizer: PreTrainedTokenizerBase) -> int | No
     from transformers import AutoConfig
 
     with _readable(folder, "config"), quiet_transformers():
-        config = AutoConfig.from_pretrained(str(folder), **SAFELY).get_text_config()
-    positions = getattr(config, "max_position_embeddings", None)
-    if positions and config.model_type in COUNT_FROM_PADDING:
-        positions -= config.pad_token_id + 1
-    longest = (positions, tokenizer.model_max_length)
+        config = AutoConfig.from_pretrained(str(folder), **SAFELY)
+    longest = (positions_of(config), tokenizer.model_max_length)
     known = [int(length) for length in longest if length and length < NO_LENGTH]
     return min(known, default=None)
+
+
+def positions_of(config: Any) -> int | None:
+    """Return how many tokens a model of this config has places for; None where it doesn't say."""
+    text = config.get_text_config()
+    positions: int | None = getattr(text, "max_position_embeddings", None)
+    if positions and text.model_type in COUNT_FROM_PADDING:
+        positions -= text.pad_token_id + 1
+    return positions or None
 
 
 def stop_ids(folder: Path) -> set[int]:

@@ -6,14 +6,14 @@ stages or terminals.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tunewise.errors import BadInput
 from tunewise.planning.estimate import Between, Plan, Total
 from tunewise.planning.hardware import this_machine
-from tunewise.planning.plan import Asked, of_rows
-from tunewise.planning.work import Rows
+from tunewise.planning.plan import Asked, elsewhere, of_rows
+from tunewise.planning.rows import Rows
 from tunewise.progress import Progress, clock
 from tunewise.task.settings import BudgetSettings
 
@@ -50,7 +50,7 @@ def within_budget(rows: Rows, progress: Progress, consent: Consent | None) -> Pl
     budget = rows.task.budget
     assert budget is not None, "only a task with a budget is held to one"
     at = this_machine(rows.task.prices)
-    plan = of_rows(rows, Asked(elsewhere=True), at, progress)
+    plan = of_rows(rows, Asked(elsewhere=False), at, progress)
     here = next(total for total in plan.totals if total.machine == plan.on)
     over = exceeded(here, budget)
     if over is None:
@@ -59,7 +59,8 @@ def within_budget(rows: Rows, progress: Progress, consent: Consent | None) -> Pl
         raise BadInput(
             over.rstrip("."),
             where="task.yaml: budget",
-            mend=f"{_instead(plan, budget)} To go on all the same: --yes.",
+            mend=f"{_instead(plan, elsewhere(rows, at, progress), budget)} To go on all the same:"
+            " --yes.",
         )
     return plan
 
@@ -88,13 +89,9 @@ def exceeded(total: Total, budget: BudgetSettings) -> str | None:
     return None
 
 
-def _instead(plan: Plan, budget: BudgetSettings) -> str:
-    """Return what would keep to the budget, as far as the plan knows."""
-    others = [
-        total
-        for total in plan.totals
-        if total.machine != plan.on and total.seconds and exceeded(total, budget) is None
-    ]
+def _instead(plan: Plan, elsewhere: Sequence[Total], budget: BudgetSettings) -> str:
+    """Return what would keep to the budget, as far as is known."""
+    others = [total for total in elsewhere if total.seconds and exceeded(total, budget) is None]
     slowest = max(
         (one for one in plan.estimates if one.seconds),
         key=lambda one: one.seconds.high if one.seconds else 0.0,

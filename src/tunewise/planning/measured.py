@@ -49,7 +49,10 @@ def product_rate(seconds: float = 0.6) -> float:
 
 
 def language_rate(config: Any, arguments: Any, rows: Any) -> Rate | None:
-    """Return the rates of a language model's step on these rows; None for one too large to try."""
+    """Return the rates of a language model's step on these rows.
+
+    None for one too large to try, in four bits, or whose step can't be traced.
+    """
     import torch
     from transformers import AutoModelForCausalLM
 
@@ -59,6 +62,7 @@ def language_rate(config: Any, arguments: Any, rows: Any) -> Rate | None:
     from tunewise.training.fast.packed import packed
     from tunewise.training.language.adapters import adapted
     from tunewise.training.language.memory import carried_on, few_layers, shallow
+    from tunewise.training.language.preflight import UNTRACEABLE
     from tunewise.training.language.traced import Step
 
     few = few_layers(config)
@@ -93,7 +97,10 @@ def language_rate(config: Any, arguments: Any, rows: Any) -> Rate | None:
 
         return train, answer
 
-    trace = carried_on(config, arguments, Step(rows=rows))
+    try:
+        trace = carried_on(config, arguments, Step(rows=rows))
+    except UNTRACEABLE:
+        return None
     layers = int(config.get_text_config().num_hidden_layers)
     forward = trace.flops.get("forward", 0) + trace.flops.get("loss", 0) / 3
     return _carried(step, few, layers, trace.all_flops, forward)

@@ -19,10 +19,17 @@ from tunewise.planning.fits import mends
 from tunewise.planning.hardware import HERE, Machine, hardware, machine, priced, this_machine
 from tunewise.planning.measured import Rate, encoder_rate, language_rate, product_rate
 from tunewise.planning.rates import money, seconds
-from tunewise.planning.work import Load, Rows, is_quantised, load
+from tunewise.planning.rows import Rows
+from tunewise.planning.work import Load, is_quantised, load
 from tunewise.progress import Progress
 from tunewise.task.load import load_task
-from tunewise.task.settings import EncoderSettings, Entry, Task, TuningSettings, named
+from tunewise.task.settings import (
+    EncoderSettings,
+    Entry,
+    TuningSettings,
+    columns_asked,
+    named,
+)
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,6 @@ class Asked:
 
 @dataclass
 class _Planner:
-    rows: Rows
     progress: Progress
     rates: dict[str, Rate | None] = field(default_factory=dict)
 
@@ -55,7 +61,7 @@ class _Planner:
             note = () if known else ("how long it takes to answer isn't known beforehand",)
             return replace(base, seconds=NOTHING if known else None, notes=note)
         fitting = asked.fitting(at.bytes, at.kind == "cuda", at.bf16)
-        notes = [*asked.notes, *_access(asked)]
+        notes = [*asked.notes, *((fitting.note,) if fitting.note else ()), *_access(asked)]
         rate = self.rates.get(name) if at.here else None
         taken = None
         if fitting.fits:
@@ -96,7 +102,9 @@ def planned(task_file: Path, asked: Asked, progress: Progress) -> Plan:
     prices = task.prices
     at = machine(asked.on, prices) if asked.on else this_machine(prices)
     folder = task_file.absolute().parent
-    dataset = read_dataset(task.data, folder, _columns(task), kind=task.kind, progress=progress)
+    dataset = read_dataset(
+        task.data, folder, columns_asked(task), kind=task.kind, progress=progress
+    )
     rows = Rows(task, folder, dataset, split(dataset, task.data, task.seed))
     return of_rows(rows, asked, at, progress)
 
@@ -105,7 +113,7 @@ def of_rows(rows: Rows, asked: Asked, at: Machine, progress: Progress) -> Plan:
     """Return what a task takes whose rows were read already."""
     entries = named(rows.task.candidates)
     loads = {name: load(rows, entry) for name, entry in entries.items()}
-    planner, rate = _Planner(rows, progress), None
+    planner, rate = _Planner(progress), None
     if at.here and at.kind == "cpu":
         at = replace(at, bf16=_bf16_here())
         if asked.measure:
@@ -122,11 +130,7 @@ def of_rows(rows: Rows, asked: Asked, at: Machine, progress: Progress) -> Plan:
     ]
     totals = [_total(made, at)]
     if asked.elsewhere:
-        others = [priced(m, rows.task.prices) for m in hardware().values() if m.kind == "cuda"]
-        for other in others:
-            if other.name != at.name:
-                each = [planner.estimate(n, entries[n], found, other) for n, found in loads.items()]
-                totals.append(_total(each, other))
+        totals += _elsewhere(planner, rows, loads, at)
     ordered = sorted(totals, key=_cheapest_first)
     best = next((t.machine for t in ordered if t.fits and t.usd), None)
     splits = rows.splits
@@ -141,6 +145,24 @@ def of_rows(rows: Rows, asked: Asked, at: Machine, progress: Progress) -> Plan:
         measured=rate,
         notes=_notes(made, at, rate),
     )
+
+
+def elsewhere(rows: Rows, at: Machine, progress: Progress) -> list[Total]:
+    """Return what a task takes on each card of the catalogue but one, the cheapest first."""
+    loads = {name: load(rows, entry) for name, entry in named(rows.task.candidates).items()}
+    return sorted(_elsewhere(_Planner(progress), rows, loads, at), key=_cheapest_first)
+
+
+def _elsewhere(
+    planner: _Planner, rows: Rows, loads: Mapping[str, Load], at: Machine
+) -> list[Total]:
+    entries = named(rows.task.candidates)
+    cards = [m for m in hardware().values() if m.kind == "cuda" and m.name != at.name]
+    found = []
+    for card in (priced(card, rows.task.prices) for card in cards):
+        each = [planner.estimate(n, entries[n], asked, card) for n, asked in loads.items()]
+        found.append(_total(each, card))
+    return found
 
 
 def _total(made: list[Estimate], at: Machine) -> Total:
@@ -200,11 +222,3 @@ def _bf16_here() -> bool:
     from tunewise.engines.precision import fastest_dtype
 
     return fastest_dtype("cpu") is torch.bfloat16
-
-
-def _columns(task: Task) -> list[str]:
-    return sorted(
-        str(column)
-        for entry in named(task.candidates).values()
-        if (column := getattr(entry.settings, "column", None))
-    )

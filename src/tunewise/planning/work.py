@@ -8,31 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tunewise.errors import BadInput
 from tunewise.models.configs import Described, described
+from tunewise.models.loading import positions_of
 from tunewise.planning.estimate import Part
-from tunewise.planning.lengths import Lengths, chat_lengths, label_tokens, text_lengths
-from tunewise.records import Dataset, Example, Splits
-from tunewise.rendering.wording import Wording, wording
+from tunewise.planning.lengths import Lengths
+from tunewise.planning.rows import Rows
 from tunewise.task.settings import (
     ApiSettings,
     ClassifierSettings,
     EncoderSettings,
     Entry,
-    FullSettings,
     LoraCandidateSettings,
     ProbeSettings,
     PromptSettings,
-    Task,
     TuningSettings,
 )
 
 if TYPE_CHECKING:
+    from tunewise.tracing.ledger import Trace
     from tunewise.training.fast.packed import Row
 
 TOGETHER = 1024  # tokens that an engine reads in one pass
@@ -41,42 +39,34 @@ TIMED = 43  # requests that are answered one by one to time them, warm-up includ
 BF16 = 2
 
 
-@dataclass(frozen=True)
-class Rows:
-    """A task and its rows on their sides."""
-
-    task: Task
-    folder: Path
-    dataset: Dataset
-    splits: Splits
-
-    def side(self, name: str) -> list[Example]:
-        """Return the examples of one side."""
-        if not hasattr(self, "_by_id"):
-            object.__setattr__(self, "_by_id", {e.id: e for e in self.dataset.examples})
-        return [self._by_id[i] for i in getattr(self.splits, name)]  # type: ignore[attr-defined]
-
-    @property
-    def wording(self) -> Wording:
-        """How examples are said to a language model."""
-        return wording(self.task, self.dataset.labels)
-
-
 ELSEWHERE = (
     "another program or a provider does the work: its time isn't foreseen, `spending` caps it"
 )
 
 
+UNTRACED = "its step can't be traced, so neither its memory nor its time is known beforehand"
+
+
 @dataclass(frozen=True, slots=True)
 class Fitting:
-    """How a candidate fits: None for tokens where it doesn't."""
+    """How a candidate fits.
 
-    fits: bool
-    peak: int
+    Attributes:
+        fits: None where it can't be known.
+        peak: bytes at most; None where they aren't known.
+        tokens_per_pass, recomputed: None where it doesn't fit or nothing is packed.
+        kinds: what the peak consists of, in bytes.
+        parts: of its work.
+        note: what stands in the way of knowing.
+    """
+
+    fits: bool | None
+    peak: int | None
     tokens_per_pass: int | None
     recomputed: int | None
     kinds: dict[str, int]
     parts: tuple[Part, ...]
+    note: str | None = None
 
 
 @dataclass(frozen=True)
@@ -89,7 +79,6 @@ class Load:
         lengths: tokens of the training rows; None where none are counted.
         notes: what it rests on.
         settings: of the candidate, for what could be changed.
-        rate: key under which its speed is measured on this machine.
         sample: (config, arguments, rows of a typical pass) to measure with; None: nothing to.
     """
 
@@ -132,22 +121,16 @@ def _model(name: str, rows: Rows, kind: str, *, writes: bool) -> Described:
     return found
 
 
-def context_of(config: Any) -> int | None:
-    """Return how many tokens a model reads at most, as its config says."""
-    found = getattr(config.get_text_config(), "max_position_embeddings", None)
-    return int(found) if found else None
-
-
 def _checked_length(asked: int, model: Described, where: str, *, given: bool) -> int:
     """Return the tokens read of a row; refuse more than the window where they were asked for."""
-    window = context_of(model.config)
+    window = positions_of(model.config)
     if window is not None and asked > window:
         if given:
             raise BadInput(
                 f"max_length is {asked:,}, and {model.name} reads {window:,} tokens at most",
                 where=where,
                 mend=f"Set max_length to {window} or less, or choose a model that reads more:"
-                " tunewise models --context " + str(asked),
+                f" tunewise models --context {asked}",
             )
         return window
     return asked
@@ -156,16 +139,14 @@ def _checked_length(asked: int, model: Described, where: str, *, given: bool) ->
 def _tuned(rows: Rows, settings: TuningSettings, kind: str) -> Load:
     from tunewise.training.language.arguments import effective
     from tunewise.training.language.memory import Foreseen
-    from tunewise.training.language.preflight import BUDGETS
+    from tunewise.training.language.preflight import BUDGETS, UNTRACEABLE
 
     model = _model(settings.model, rows, kind, writes=True)
     given = "max_length" in settings.model_fields_set
     longest = _checked_length(settings.max_length, model, f"{kind}: {settings.model}", given=given)
-    train = chat_lengths(rows.side("train"), model, rows.wording)
-    chosen = chat_lengths(rows.side("validation"), model, rows.wording)
-    judged = chat_lengths(_some(rows.side("test"), settings.test_rows), model, rows.wording)
-    parameters = parameters_of(model)
-    labels = 0 if rows.task.kind == "generation" else label_tokens(rows.dataset.labels, model)
+    train, chosen = rows.chats("train", model), rows.chats("validation", model)
+    judged = rows.chats("test", model, settings.test_rows)
+    parameters, labels = parameters_of(model), rows.labels(model)
     train_rows = train.rows(longest)
     known: dict[tuple[bool, bool], Foreseen] = {}
 
@@ -186,32 +167,27 @@ def _tuned(rows: Rows, settings: TuningSettings, kind: str) -> Load:
         return known[cuda, bf16]
 
     def fitting(room: float, cuda: bool, bf16: bool) -> Fitting:
-        seen = foreseen(cuda, bf16)
-        arguments = seen.arguments
-        asked = settings.tokens_per_pass or BUDGETS["cuda" if cuda else "cpu"]
-        per_step = int(np.mean([row.read for row in train_rows]) * arguments.train_batch_size)
-        found = seen.fit(
-            room,
-            min(asked, max(per_step, 1)),
-            may_recompute="checkpointing" not in arguments.switched_off,
-        )
-        alone = seen.longest_first(0)
+        try:
+            return fitted(foreseen(cuda, bf16), room, BUDGETS["cuda" if cuda else "cpu"])
+        except UNTRACEABLE:
+            return Fitting(None, None, None, None, {}, (), UNTRACED)
+
+    def fitted(seen: Foreseen, room: float, usual: int) -> Fitting:
+        per_step = int(np.mean([row.read for row in train_rows]) * seen.arguments.train_batch_size)
+        asked = min(settings.tokens_per_pass or usual, max(per_step, 1))
+        anew = "checkpointing" not in seen.arguments.switched_off
+        found = seen.fit(room, asked, may_recompute=anew)
         if found is None:
-            trace = seen.trace(alone, seen.layers)
+            trace = seen.trace(seen.longest_first(0), seen.layers if anew else 0)
             return Fitting(False, trace.peak, None, None, trace.kinds, ())
-        some = seen.longest_first(found.budget)
-        share = found.recomputed / seen.layers
-        trace = seen.trace(some, 0 if share < 0.5 else seen.layers)
+        plain = seen.between(asked, found.budget, 0)
+        trace = seen.between(asked, found.budget, found.recomputed)
+        filled = min(found.budget, sum(row.read for row in seen.longest_first(asked)))
+        sides = (train_rows, chosen, judged)
         parts = _tuning_parts(
-            seen,
-            some,
-            share,
-            (train_rows, chosen, judged),
-            labels=labels,
-            weights=parameters * BF16,
+            seen.arguments, (plain, trace), filled, sides, labels=labels, weights=parameters * BF16
         )
-        peak = found.peak or trace.peak
-        return Fitting(True, peak, found.budget, found.recomputed, trace.kinds, parts)
+        return Fitting(True, trace.peak, found.budget, found.recomputed, trace.kinds, parts)
 
     def sample(bf16: bool) -> tuple[Any, Any, Any]:
         ordered = sorted(train_rows, key=lambda row: row.read)
@@ -236,21 +212,27 @@ def _tuned(rows: Rows, settings: TuningSettings, kind: str) -> Load:
 
 
 def _tuning_parts(
-    seen: Any,
-    some: Sequence[Any],
-    share: float,
-    sides: tuple[Sequence[Any], Lengths, Lengths],
+    arguments: Any,
+    traces: tuple[Trace, Trace],
+    filled: int,
+    sides: tuple[Sequence[Row], Lengths, Lengths],
     *,
     labels: int,
     weights: float,
 ) -> tuple[Part, ...]:
-    """Return what a language model's candidate computes, from fit to the last answer."""
+    """Return what a language model's candidate computes, from fit to the last answer.
+
+    Args:
+        arguments: what is trained with.
+        traces: of a step with no layer computed anew, and with those that are.
+        filled: tokens of that step.
+        sides: rows to train on; lengths of those to choose on and to judge on.
+        labels: tokens that scoring all labels reads; 0 where answers are written.
+        weights: their bytes.
+    """
     train_rows, chosen, judged = sides
-    arguments = seen.arguments
-    filled = sum(row.read for row in some)
-    plain = seen.trace(some, 0)
-    anew = seen.trace(some, seen.layers) if share else plain
-    each = ((1 - share) * plain.all_flops + share * anew.all_flops) / filled
+    plain, trace = traces
+    each = trace.all_flops / filled
     forward = plain.flops.get("forward", 0) / filled
     with_loss = forward + plain.flops.get("loss", 0) / filled / 3
     tokens = sum(row.read for row in train_rows)
@@ -307,11 +289,9 @@ def _encoder(rows: Rows, settings: EncoderSettings, kind: str) -> Load:
     given = "max_length" in settings.model_fields_set
     where = f"{kind}: {settings.model}"
     most = _checked_length(settings.max_length, model, where, given=given)
-    counted, note = text_lengths(rows.side("train"), model)
+    counted, note = rows.texts("train", model)
     train = np.minimum(counted, most)
-    others = np.concatenate(
-        [text_lengths(rows.side(side), model)[0] for side in ("validation", "test")]
-    )
+    others = np.concatenate([rows.texts("validation", model)[0], rows.texts("test", model)[0]])
     others = np.minimum(others, most)
     known: dict[tuple[bool, bool], Fitting] = {}
     labels = len(rows.dataset.labels)
@@ -330,7 +310,8 @@ def _encoder(rows: Rows, settings: EncoderSettings, kind: str) -> Load:
         if (cuda, bf16) not in known:
             arguments = arguments_of(bf16)
             size = arguments.per_device_train_batch_size
-            whole = Batch(size, int(train.max()), labels, on_cuda=cuda)
+            padded = size > 1 and int(train.min()) < int(train.max())
+            whole = Batch(size, int(train.max()), labels, on_cuda=cuda, padded=padded)
             largest = traced(model.config, arguments, whole)
             usual = traced(
                 model.config, arguments, replace(whole, tokens=max(2, round(float(train.mean()))))
@@ -338,7 +319,7 @@ def _encoder(rows: Rows, settings: EncoderSettings, kind: str) -> Load:
             parts = _encoder_parts(usual, arguments, train, others, size)
             known[cuda, bf16] = Fitting(True, largest.peak, None, None, largest.kinds, parts)
         found = known[cuda, bf16]
-        return replace(found, fits=found.peak <= room)
+        return replace(found, fits=(found.peak or 0) <= room)
 
     def sample(bf16: bool) -> tuple[Any, Any, Any]:
         arguments = arguments_of(bf16)
@@ -366,13 +347,11 @@ def _encoder_parts(
 
 def _prompt(rows: Rows, settings: PromptSettings) -> Load:
     model = _model(settings.model, rows, "prompt", writes=True)
-    chosen = chat_lengths(
-        _some(rows.side("validation"), settings.validation_rows), model, rows.wording
-    )
-    judged = chat_lengths(_some(rows.side("test"), settings.test_rows), model, rows.wording)
+    chosen = rows.chats("validation", model, settings.validation_rows)
+    judged = rows.chats("test", model, settings.test_rows)
     own = judged.prompts - judged.shared + judged.answers
     shot = float(np.mean(own)) if len(own) else 0.0
-    labels = 0 if rows.task.kind == "generation" else label_tokens(rows.dataset.labels, model)
+    labels = rows.labels(model)
     weights = parameters_of(model) * BF16
     text = model.config.get_text_config()
     forward = 2.0 * parameters_of(model)  # a product and a sum for each weight and token
@@ -397,7 +376,7 @@ def _prompt(rows: Rows, settings: PromptSettings) -> Load:
         return Fitting(held <= room, int(held), None, None, kinds, tuple(parts))
 
     notes = [n for n in (judged.note,) if n]
-    window = context_of(model.config)
+    window = positions_of(model.config)
     if window and longest > window:
         notes.append(f"prompts of about {longest:,} tokens are longer than the model's {window:,}")
     return Load(model, fitting, judged.prompts, tuple(notes), settings)
@@ -405,7 +384,7 @@ def _prompt(rows: Rows, settings: PromptSettings) -> Load:
 
 def _probe(rows: Rows, settings: ProbeSettings) -> Load:
     model = _model(settings.model, rows, "probe", writes=False)
-    sides = [text_lengths(rows.side(side), model) for side in ("train", "validation", "test")]
+    sides = [rows.texts("train", model), rows.texts("validation", model), rows.texts("test", model)]
     lengths = np.minimum(np.concatenate([found for found, _ in sides]), settings.max_length)
     weights = parameters_of(model) * 4
     flops = 2.0 * parameters_of(model) * float(lengths.sum())
@@ -442,10 +421,6 @@ def parameters_of(model: Described) -> int:
 _COUNTED: dict[str, int] = {}
 
 
-def _some(examples: list[Example], most: int | None) -> list[Example]:
-    return examples if most is None else examples[:most]
-
-
 def _none(lengths: Lengths) -> Lengths:
     return replace(lengths, prompts=lengths.prompts[:0], answers=lengths.answers[:0])
 
@@ -453,8 +428,3 @@ def _none(lengths: Lengths) -> Lengths:
 def is_quantised(settings: Any) -> bool:
     """Whether a candidate's frozen weights are in NF4."""
     return isinstance(settings, LoraCandidateSettings) and settings.load_in_4bit
-
-
-def is_full(settings: Any) -> bool:
-    """Whether all weights are tuned."""
-    return isinstance(settings, FullSettings)

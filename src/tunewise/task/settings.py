@@ -906,6 +906,17 @@ class Task(Strict):
                 )
 
 
+def columns_asked(task: Task) -> list[str]:
+    """Return further columns that the task names: existing systems' answers, the same request's."""
+    existing = [
+        entry.settings.column  # type: ignore[attr-defined]
+        for entry in named(task.candidates).values()
+        if entry.kind == "existing" and entry.settings.column  # type: ignore[attr-defined]
+    ]
+    same = task.consistency.same_request if task.consistency else None
+    return sorted([*existing, *([same] if same else [])])
+
+
 def named(entries: list[CandidateEntry]) -> dict[str, Entry]:
     """Return the candidates under the names of their folders, in the user's order.
 

@@ -142,7 +142,7 @@ class Ledger(TorchDispatchMode):
         )
 
     def _alive(self, at: int) -> dict[str, int]:
-        """Return what storages were for that were alive at an event, in bytes, the largest first."""
+        """Return what the storages alive at an event were for, in bytes, the largest first."""
         kinds = defaultdict[str, int](int)
         for life in self.lives:
             if life.came <= at and (life.went is None or life.went > at):

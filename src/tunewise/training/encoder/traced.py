@@ -31,6 +31,7 @@ class Batch:
         labels: of the task.
         occurring: tokens whose embeddings are trained, see vocabulary.py; None for all.
         on_cuda: whether it is traced as on a card: with fused attention, best weights elsewhere.
+        padded: whether a row is shorter than the others; else attention needs no mask.
     """
 
     rows: int
@@ -38,6 +39,7 @@ class Batch:
     labels: int
     occurring: int | None = None
     on_cuda: bool = False
+    padded: bool = True
 
 
 def traced(config: Any, arguments: Arguments, batch: Batch) -> Trace:
@@ -46,6 +48,8 @@ def traced(config: Any, arguments: Arguments, batch: Batch) -> Trace:
     ledger = Ledger()
     with fakes():  # meta tensors won't do: whether a mask is needed is asked of its values
         model = faked(model).train()
+        if not batch.padded:  # the values of a fake mask can't be asked, so a mask would be made
+            model.encoder.register_forward_pre_hook(_without_mask, with_kwargs=True)
         inputs = _inputs(batch)
         _freeze_unused(model, inputs, arguments)
         with ledger:
@@ -53,19 +57,8 @@ def traced(config: Any, arguments: Arguments, batch: Batch) -> Trace:
     return ledger.trace()
 
 
-def answered(config: Any, arguments: Arguments, batch: Batch) -> Trace:
-    """Return what answering a batch does."""
-    model = on_meta(lambda: _made(copy.deepcopy(config), arguments, batch))
-    ledger = Ledger()
-    with fakes(), torch.no_grad():
-        model = faked(model).eval()
-        inputs = _inputs(batch)
-        inputs.pop("labels")
-        with ledger:
-            ledger.note_all(model.parameters(), "frozen weights")
-            ledger.begin("forward")
-            model(**inputs)
-    return ledger.trace()
+def _without_mask(_: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    return args, kwargs | {"attention_mask": None}
 
 
 def _made(config: Any, arguments: Arguments, batch: Batch) -> EncoderClassifier:
