@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from tunewise.candidates.writing import Writes
-from tunewise.engines.window import check_room
 from tunewise.engines.decoding import ROWS, Choice, Decoder, Row
+from tunewise.engines.window import check_room
 from tunewise.errors import BadInput
 from tunewise.records import Example
 from tunewise.serving.engine import Card

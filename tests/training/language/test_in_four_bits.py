@@ -1,4 +1,4 @@
-"""Faults these catch: weights that needn't be in float32 held in it, a loss or peak changed by it."""
+"""Faults these catch: weights held in float32 for nothing, a loss or peak changed by it."""
 
 from __future__ import annotations
 

@@ -198,9 +198,10 @@ class RowsAttention(torch.autograd.Function):
         groups = query.shape[0] // key.shape[0]
         of_query = torch.empty_like(query)
         of_key, of_value = torch.zeros_like(key), torch.zeros_like(value)
-        for batch, weights in zip(ctx.batches, kept, strict=True):
+        for batch, found in zip(ctx.batches, kept, strict=True):
             q, g = batch.queries_of(query, groups), batch.queries_of(grad, groups)
             keys = batch.keys_of(key)
+            weights = found
             if weights is None:
                 weights = _weights(q, keys, batch, groups, ctx.scale, ctx.window)
             slope = torch.bmm(g, batch.keys_of(value).transpose(1, 2))
