@@ -15,7 +15,7 @@ from tiny_exports import Made, made_encoder
 from tunewise.candidates.encoder import FittedEncoder, trained_classifier
 from tunewise.progress import Silent
 from tunewise.shipping.export import written
-from tunewise.shipping.formats.onnx_file import FLOAT
+from tunewise.shipping.formats.onnx_file import FLOAT, INT8
 from tunewise.shipping.proving import proofs
 from tunewise.shipping.runtimes.in_onnxruntime import PADDING, TOGETHER, OnnxRuntime, batches
 
@@ -82,6 +82,15 @@ def test_both_graphs_answer_as_the_encoder_does(one: Made, tmp_path: Path) -> No
         assert proof.prompts_equal == proof.rows
         assert proof.logp_mean is not None
         assert proof.logp_mean < 0.1
+
+
+def test_who_else_asks_changes_nothing_of_an_int8_answer(one: Made, tmp_path: Path) -> None:
+    place = tmp_path / "onnx"
+    written("onnx", one.subject, one.fitted, place, Silent())
+    runtime = OnnxRuntime(place / INT8, one.fitted.max_length)
+    ids = runtime.tokens([row.input for row in one.subject.rows])
+    alone = np.concatenate([runtime.run("logits", [tokens]) for tokens in ids])
+    assert (runtime.run("logits", ids) == alone).all()
 
 
 @given(st.lists(st.integers(1, 300), max_size=80))

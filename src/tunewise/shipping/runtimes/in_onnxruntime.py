@@ -50,6 +50,9 @@ class OnnxRuntime:
         self._tokenizer = tokenizer.backend_tokenizer
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_length)
+        # int8 scales the activations of all rows by the largest of them: beside others, a text's
+        # probabilities would differ by what the others say.
+        self._alone = "int8" in file.name
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or 0
         try:
@@ -71,7 +74,8 @@ class OnnxRuntime:
         """Return 'logits' or 'embeddings' of texts given as ids: float32 [texts, width]."""
         parts: list[np.ndarray] = []
         order: list[int] = []
-        for rows in batches([len(ids) for ids in tokens]):
+        alone = [[row] for row in range(len(tokens))]
+        for rows in alone if self._alone else batches([len(ids) for ids in tokens]):
             longest = len(tokens[rows[0]])
             ids = np.full((len(rows), longest), self._pad, dtype=np.int64)
             mask = np.zeros_like(ids)
