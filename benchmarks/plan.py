@@ -159,11 +159,11 @@ def encoder(how: str, rows: int, tokens: int) -> Compared:
         settings, rows=2 * rows, parameters=22_700_000, max_length=512, bf16=True, seed=0
     )
     rng = np.random.default_rng(0)
-    ids = [rng.integers(5, 3000, tokens - row % 2).tolist() for row in range(2 * rows)]
+    ids = [rng.integers(5, 3000, tokens - row).tolist() for row in range(2 * rows)]
     known = {token for row in ids for token in row} | {0}
     data = LabelledRows(ids, [row % labels for row in range(2 * rows)])
     config = AutoConfig.from_pretrained(str(path))
-    foreseen = traced(config, arguments, Batch(rows, tokens, labels, len(known)))
+    foreseen = traced(config, arguments, Batch(rows, tokens, labels, len(known), padded=rows > 1))
     with tempfile.TemporaryDirectory() as folder, quiet_transformers():
         made = prepared_encoder(load_encoder(path), lora_settings(settings), "benchmark")
         model = EncoderClassifier(made, labels, config.hidden_size)
@@ -295,7 +295,11 @@ def speed() -> list[dict[str, Any]]:
     found = []
     for model, limit in PLAN_SECONDS.items():
         with tempfile.TemporaryDirectory() as folder:
-            rows = "\n".join(f"{'what is this ' * (9 + n % 90)}{n},answer {n}" for n in range(400))
+            rng = np.random.default_rng(0)  # words at random, as no two rows are near copies
+            texts = (
+                " ".join(f"word{w}" for w in rng.integers(0, 9999, 10 + n % 90)) for n in range(400)
+            )
+            rows = "\n".join(f"{text},answer {n}" for n, text in enumerate(texts))
             (Path(folder) / "rows.csv").write_text(f"text,answer\n{rows}\n")
             (Path(folder) / "task.yaml").write_text(SPEED.format(model=model))
             before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -314,6 +318,7 @@ def speed() -> list[dict[str, Any]]:
 def duration() -> dict[str, Any]:
     """Train SmolLM2 by LoRA on rows of mixed lengths, and foresee how long that takes."""
     from tunewise.planning.measured import language_rate
+    from tunewise.planning.rates import UNSETTLED
     from tunewise.training.fast.model import RowsLoss
     from tunewise.training.language.adapters import trainable
     from tunewise.training.language.arguments import effective
@@ -335,7 +340,9 @@ def duration() -> dict[str, Any]:
     assert rate is not None
     whole = sum(row.read for row in data)
     flops = carried_on(config, arguments, Step(some)).all_flops
-    foreseen = flops / sum(row.read for row in some) * whole / rate.train
+    all_flops = flops / sum(row.read for row in some) * whole
+    foreseen = all_flops / rate.train
+    low, high = all_flops / rate.train_best * UNSETTLED.low, foreseen * UNSETTLED.high
     with tempfile.TemporaryDirectory() as folder, quiet_transformers():
         loss = RowsLoss(trainable(path, arguments, torch.device("cpu"), "benchmark"))
         trainer = LanguageTrainer(
@@ -345,8 +352,9 @@ def duration() -> dict[str, Any]:
         began = time.perf_counter()
         trainer.train()
         taken = time.perf_counter() - began
-    print(f"time: foreseen {foreseen:.1f} s, taken {taken:.1f} s, {foreseen / taken - 1:+.0%}")
-    return {"foreseen": foreseen, "taken": taken}
+    print(f"time: foreseen {foreseen:.1f} s ({low:.1f} to {high:.1f}), taken {taken:.1f} s,"
+          f" {foreseen / taken - 1:+.0%}", flush=True)  # fmt: skip
+    return {"foreseen": foreseen, "low": low, "high": high, "taken": taken}
 
 
 def cuda(asked: argparse.Namespace) -> list[dict[str, Any]]:

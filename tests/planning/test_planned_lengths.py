@@ -5,8 +5,11 @@ from __future__ import annotations
 
 import pytest
 from tiny_language_models import tiny_folder
+from transformers import BertConfig, RobertaConfig
 
+from tunewise.data.identity import drawn
 from tunewise.models.configs import Described, described
+from tunewise.models.loading import positions_of
 from tunewise.planning.lengths import chat_lengths, label_tokens
 from tunewise.records import Example
 from tunewise.rendering.wording import wording_of
@@ -31,6 +34,19 @@ def test_what_all_prompts_begin_with_is_told_apart(model: Described) -> None:
     assert said.system is not None
     assert len(said.system) < found.shared < found.prompts.min() - own[1] + 1
     assert chat_lengths(rows("where is it"), model, said).shared == 0  # one row shares with none
+
+
+def test_rows_to_judge_on_are_those_with_the_lowest_hashes_as_in_a_run() -> None:
+    examples = rows(*(f"text {n}" for n in range(40)))
+    parts = [[e.id for e in drawn(examples, most, "test", 3)] for most in (10, 20)]
+    assert set(parts[0]) < set(parts[1])
+    assert parts[0] != [e.id for e in examples[:10]]
+
+
+def test_a_roberta_has_no_places_before_its_first_token() -> None:
+    plain = BertConfig(max_position_embeddings=512)
+    shifted = RobertaConfig(max_position_embeddings=514, pad_token_id=1)
+    assert positions_of(plain) == positions_of(shifted) == 512
 
 
 def test_labels_share_their_beginnings(model: Described) -> None:

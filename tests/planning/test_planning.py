@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -170,6 +171,30 @@ class TestBadInput:
         assert one.seconds is None
         assert "set load_in_4bit: true (QLoRA)" in one.mends
         assert any("larger card" in mend for mend in one.mends)
+
+    def test_another_way_to_tune_is_tried_with_a_default_length_beyond_the_window(
+        self, folder: Path
+    ) -> None:
+        config = json.loads((folder / "writer" / "config.json").read_text())
+        shape = {"hidden_size": 2048, "intermediate_size": 8192, "num_hidden_layers": 24}
+        large = folder / "large"
+        shutil.copytree(folder / "writer", large)
+        (large / "config.json").write_text(json.dumps(config | shape))
+        plan = plan_of(write_task(folder, "  - full: {model: ./large}\n"), on="rtx-3060")
+        assert "tune an adapter (lora) in place of all weights" in plan.estimates[0].mends
+
+    def test_a_model_that_cannot_be_traced_is_unknown(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def untraceable(*_: object) -> None:
+            raise RuntimeError("nonzero of what has no values")
+
+        monkeypatch.setattr("tunewise.training.language.memory.carried_on", untraceable)
+        plan = plan_of(write_task(folder, "  - lora: {model: ./writer, max_length: 200}\n"))
+        one = plan.estimates[0]
+        assert (one.fits, one.peak, one.seconds) == (None, None, None)
+        assert any("can't be traced" in note for note in plan.notes)
+        assert plan.totals[0].unknown == ("lora-writer",)
 
     def test_no_single_card_means_several_that_share(self, folder: Path) -> None:
         plan = plan_of(write_task(folder, "  - full: {model: llama-3.3-70b}\n"), on="h200")

@@ -110,7 +110,7 @@ def test_a_few_layers_carried_on_are_all_of_them(family: str) -> None:
         whole, carried = traced(config, arguments, one), carried_on(config, arguments, one)
         assert carried.peak == pytest.approx(whole.peak, rel=1e-3)
         assert carried.all_flops == whole.all_flops
-        assert sum(carried.kinds.values()) == pytest.approx(carried.peak, rel=1e-3)
+        assert sum(carried.kinds.values()) == carried.peak
 
 
 def test_on_a_card_attention_keeps_nothing_that_grows_with_the_square() -> None:
@@ -138,7 +138,7 @@ def test_frozen_weights_in_four_bits_take_a_quarter_of_those_in_bf16() -> None:
         for four in (False, True)
     )
     share = packed.kinds["frozen weights"] / plain.kinds["frozen weights"]
-    assert 0.25 < share < 0.35  # embeddings and norms stay in float32
+    assert 0.25 < share < 0.35  # embeddings, head and norms stay in bfloat16
     assert packed.all_flops == pytest.approx(plain.all_flops, rel=0.05)
 
 
@@ -176,6 +176,14 @@ class TestFit:
         assert 60 <= found.budget < 480
         real = seen.trace(seen.longest_first(found.budget), 0)
         assert real.peak <= room
+
+    def test_a_pass_between_two_is_on_the_line_between_them(self, seen: Foreseen) -> None:
+        some = seen.longest_first(240)
+        for layers in (0, seen.layers):
+            line, real = seen.between(480, 240, layers), replace(seen).trace(some, layers)
+            assert line.peak == pytest.approx(real.peak, rel=0.02)
+            assert sum(line.kinds.values()) == line.peak
+            assert line.all_flops == pytest.approx(real.all_flops, rel=0.01)
 
     def test_too_little_is_none_and_says_how_long_a_row_may_be(self, seen: Foreseen) -> None:
         every = seen.peak(seen.longest_first(0), seen.layers)
