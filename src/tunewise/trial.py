@@ -268,13 +268,15 @@ def outward_of(folder: RunFolder, task: Task) -> Outward:
     """Return what candidates that ask endpoints are told of money and of what rows hold."""
     found = read_record(folder.audit, list[Finding]) if folder.audit.exists() else []
     clauses = (one.reason.partition(": ")[0] for one in found if one.check == "personal")
-    spending = task.spending
+    spending, asked = task.spending, task.consistency
     return Outward(
         str(folder.path.absolute()),
         spending.usd,
         spending.requests,
         spending.tokens,
         tuple(clauses),
+        fits=1 + asked.seeds if asked else 1,
+        again=(len(asked.rewordings) + asked.seeds) * asked.rows if asked else 0,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,17 @@ def test_labels_are_got_in_the_first_way_that_the_endpoint_bears(
     assert all(a.cost is None for a in answers)  # no price is known
     passed_over = [line for line in told.lines if "trying the next way" in line]
     assert len(passed_over) == ("scored", "constrained", "parsed").index(answering)
+
+
+def test_what_is_asked_again_is_announced_too(tmp_path: Path) -> None:
+    with serving(ChatServer(fruit)) as server:
+        made, told = prompt(server), Told(server)
+        made.setup = replace(made.setup, outward=Outward("run", fits=2, again=50))
+        made.fit(TRAIN, VALIDATION, tmp_path, told)
+    said = next(n for n, line in enumerate(told.lines) if "what stays on this machine" in line)
+    assert told.asked[said] == 0
+    assert "up to 60 validation rows and up to 400 test rows" in told.lines[said]
+    assert "up to 50 test rows that are asked again" in told.lines[said]
 
 
 def test_replies_that_are_no_label_count_as_wrong_and_are_told(tmp_path: Path) -> None:

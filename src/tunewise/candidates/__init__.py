@@ -80,6 +80,8 @@ class Outward:
         usd, requests, tokens: that the account may come to at most; None without a cap.
         personal: what the audit found of personal data in the rows, each as a clause.
         consents: whether the user has said yes to whatever is announced.
+        fits: how often it is fitted, each time on the same rows.
+        again: test rows, at most, that are asked again: in other words, or of a further fit.
     """
 
     account: str = ""
@@ -88,6 +90,8 @@ class Outward:
     tokens: int | None = None
     personal: tuple[str, ...] = ()
     consents: bool = False
+    fits: int = 1
+    again: int = 0
 
 
 NOWHERE = Outward()

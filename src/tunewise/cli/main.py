@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from typing import Annotated
@@ -89,6 +90,8 @@ def main() -> None:
 def status(arguments: list[str]) -> int:
     """Run a verb and return its exit status; bad input is one line on standard error."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    # PEFT imports it where it is, and it complains of a kernel that nothing here asks for.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     command = typer.main.get_command(app)
     try:
         code = command.main(args=arguments, prog_name="tunewise", standalone_mode=False)

@@ -77,7 +77,10 @@ class AskedPrompt:
             raise DataError("there are no validation rows to choose a prompt on")
         ways = ways_of(settings, len(train))
         model = model_of(settings, setup, progress)
-        sent = [(len(rows), "validation rows"), (settings.test_rows, "test rows")]
+        fits, again = setup.outward.fits, setup.outward.again
+        sent = [(fits * len(rows), "validation rows"), (settings.test_rows, "test rows")]
+        if again:
+            sent.append((again, "test rows that are asked again"))
         shown = max(way.shots for way in ways)
         model.announce(what_is_sent(sent, shown), setup.outward.personal, progress)
         found = found_for(settings, setup, train, ways, progress)
