@@ -2,7 +2,7 @@
 
 A candidate file holds one class with the two verbs of `Candidate`; the registry below names the
 file, so that asking for one kind imports no other. To add a kind: its settings in
-task/settings.py, one file here, one line in KINDS.
+task/settings/, one file here, one line in KINDS.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ class Setup:
 
 
 def candidate(kind: str, settings: Any, setup: Setup) -> Candidate:
-    """Return the candidate of this kind, made from its settings (a model of task/settings.py)."""
+    """Return the candidate of this kind, made from its settings (a model of task/settings/)."""
     asked = isinstance(settings, PromptSettings) and settings.is_asked(setup.task_kind)
     module, _, name = (ASKED if asked else KINDS[kind]).partition(":")
     told = replace(setup, kind=kind)

@@ -1,6 +1,6 @@
 """Checks that the user declares -> which of them each written answer passes.
 
-To add a check: a key in CheckSettings (task/settings.py) and a line in RULES. Knows nothing of what
+To add a check: a key in CheckSettings (task/settings/) and a line in RULES. Knows nothing of what
 is right.
 """
 

@@ -1,6 +1,6 @@
 """A row -> the same request in other words, by small changes that keep its meaning.
 
-Each change is the same at every run. To add one: a word in Rewording (task/settings.py) and a line
+Each change is the same at every run. To add one: a word in Rewording (task/settings/) and a line
 in CHANGES. Knows nothing of answers.
 """
 

@@ -1,7 +1,7 @@
 """A finished run folder -> the same told to experiment trackers: figures, verdict, files.
 
 Where a tracker keeps them is its own affair (MLFLOW_TRACKING_URI, TRACKIO_SPACE_ID). The report is
-among the files and shows rows of the data. To add a tracker: a word in Tracker (task/settings.py)
+among the files and shows rows of the data. To add a tracker: a word in Tracker (task/settings/)
 and a line in TRACKERS. Knows nothing of how figures came about.
 """
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tunewise.errors import TaskFileError, did_you_mean
-from tunewise.task import settings
-from tunewise.task.settings import Task
+from tunewise.task.settings import Entry, Task, kind_of
 from tunewise.task.yaml_file import Form, read_yaml
 
 
@@ -35,7 +34,7 @@ def load_task(path: Path) -> Task:
 
 
 def _unknown_candidate(where: str, given: object) -> TaskFileError:
-    kind = settings.kind_of(given)
+    kind = kind_of(given)
     if kind is None:
         return TaskFileError(
             "a candidate is one kind, such as 'probe' or 'probe: {…}'",
@@ -46,6 +45,6 @@ def _unknown_candidate(where: str, given: object) -> TaskFileError:
     return TaskFileError(f"there is no candidate '{kind}'", where=where, mend=mend)
 
 
-def _entries() -> dict[str, type[settings.Entry]]:
+def _entries() -> dict[str, type[Entry]]:
     """Return each candidate's kind and the model of its entry."""
-    return {next(iter(e.model_fields)): e for e in settings.Entry.__subclasses__()}
+    return {next(iter(e.model_fields)): e for e in Entry.__subclasses__()}
