@@ -8,9 +8,9 @@ import pytest
 import torch
 from tiny_language_models import FAMILIES, random_rows, tiny_model
 
-from tunewise.engines.asks import check_room
 from tunewise.engines.decoding import ROWS, Choice, Decoder, Row
 from tunewise.engines.generation import Writer
+from tunewise.engines.window import check_room
 from tunewise.errors import DataError, ModelError
 from tunewise.progress import Silent
 
