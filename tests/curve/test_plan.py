@@ -145,7 +145,7 @@ def test_cheap_fits_are_drawn_more_often_and_dear_ones_once() -> None:
     assert counts(ENCODER)[-1] == 1
     assert counts(PROMPT) == [1] * 6
     cheap = EncoderEntry(encoder=EncoderSettings(num_train_epochs=1))
-    assert counts(cheap)[-2:] == [3, 2] or counts(cheap)[-1] >= 2
+    assert counts(cheap) == [3, 3, 3, 3, 2, 1]
     assert passes(ENCODER, 100) == 1000
 
 

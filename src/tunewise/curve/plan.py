@@ -25,8 +25,8 @@ SMALL_SIZES = (10, 20, 50)  # where there are too few of the others
 WANTED_SIZES = 5
 LAST_STEP = 1.3  # a size closer than this below all rows is left out
 FOLDS = 5  # one of them judges: a fifth of the rows
-PASSES = 12_500  # rows learnt, each pass counted, that all draws of one size may come to
-PROMPT_PASSES = 12_500  # what trying a prompt costs, in such rows, however many it is given
+PASSES = 5_000  # rows learnt, each pass counted, that all draws of one size may come to
+PROMPT_PASSES = 5_000  # what trying a prompt costs, in such rows, however many it is given
 
 
 @dataclass(frozen=True)
