@@ -1,7 +1,8 @@
 """How fast this machine computes: products, and the very step that is to be planned.
 
-The step is done for real with random weights in a few of the model's layers, twice, and carried on
-to all of them, which takes seconds where a training takes hours. Knows nothing of plans.
+The step is done for real with random weights: in all of a small model's layers, in a few of a large
+one's, twice, carried on to all of them. That takes seconds where a training takes hours. Knows
+nothing of plans.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 SECONDS = 8.0  # spent on one step at most, both depths and both directions together
 PRODUCT = 2048  # rows and columns
-LARGEST = 400e6  # parameters of the shortened model at most: more takes too long to make
+LARGEST = 400e6  # parameters of the model that is made, at most: more takes too long
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +66,12 @@ def language_rate(config: Any, arguments: Any, rows: Any) -> Rate | None:
     from tunewise.training.language.preflight import UNTRACEABLE
     from tunewise.training.language.traced import Step
 
-    few = few_layers(config)
-    if arguments.load_in_4bit:
-        return None
-    if (
-        _parameters(on_meta(lambda: AutoModelForCausalLM.from_config(shallow(config, few))))
-        > LARGEST
-    ):
+    def parameters(layers: int) -> int:
+        made = on_meta(lambda: AutoModelForCausalLM.from_config(shallow(config, layers)))
+        return sum(p.numel() for p in made.parameters())
+
+    few, layers = few_layers(config), int(config.get_text_config().num_hidden_layers)
+    if arguments.load_in_4bit or parameters(few) > LARGEST:
         return None
     full = arguments.method == "full"
     dtype = torch.bfloat16 if arguments.bf16 and not full else torch.float32
@@ -101,9 +101,10 @@ def language_rate(config: Any, arguments: Any, rows: Any) -> Rate | None:
         trace = carried_on(config, arguments, Step(rows=rows))
     except UNTRACEABLE:
         return None
-    layers = int(config.get_text_config().num_hidden_layers)
     forward = trace.flops.get("forward", 0) + trace.flops.get("loss", 0) / 3
-    return _carried(step, few, layers, trace.all_flops, forward)
+    # A few layers' weights stay in a processor's cache and so promise too much of a small model.
+    depths = (layers,) if parameters(layers) <= LARGEST else (few, 2 * few)
+    return _rates(step, depths, layers, trace.all_flops, forward)
 
 
 def encoder_rate(config: Any, arguments: Any, shape: tuple[int, int, int]) -> Rate | None:
@@ -112,6 +113,7 @@ def encoder_rate(config: Any, arguments: Any, shape: tuple[int, int, int]) -> Ra
     from transformers import AutoModel
 
     from tunewise.models.loading import quiet_peft, quiet_transformers
+    from tunewise.tracing.fakes import on_meta
     from tunewise.training.encoder.classifier import EncoderClassifier
     from tunewise.training.encoder.traced import Batch, traced
 
@@ -153,27 +155,31 @@ def encoder_rate(config: Any, arguments: Any, shape: tuple[int, int, int]) -> Ra
         return train, answer
 
     layers = int(config.num_hidden_layers)
-    few = max(1, min(2, layers // 2))
     trace = traced(config, arguments, Batch(size, tokens, labels))
-    return _carried(step, few, layers, trace.all_flops, trace.flops.get("forward", 0))
+    few = max(1, min(2, layers // 2))
+    made = on_meta(lambda: AutoModel.from_config(config))
+    small = sum(p.numel() for p in made.parameters()) <= LARGEST
+    depths = (layers,) if small else (few, 2 * few)
+    return _rates(step, depths, layers, trace.all_flops, trace.flops.get("forward", 0))
 
 
-def _carried(
+def _rates(
     step: Callable[[int], tuple[Callable[[], Any], Callable[[], Any]]],
-    few: int,
+    depths: tuple[int, ...],
     layers: int,
     whole: float,
     forward: float,
 ) -> Rate:
-    """Return rates of all layers from the seconds that a few and twice as many take."""
+    """Return rates of all layers from the seconds that they take, or that two depths of less do."""
     taken = []
-    for count in (few, 2 * few):
-        train, answer = step(count)
-        taken.append((*_seconds(train, SECONDS / 3), *_seconds(answer, SECONDS / 6)))
-    times = (layers - few) / few
+    for depth in depths:
+        train, answer = step(depth)
+        share = SECONDS / len(depths)
+        taken.append((*_seconds(train, share * 2 / 3), *_seconds(answer, share / 3)))
+    times = (layers - depths[0]) / depths[0]
 
     def on(place: int) -> float:
-        less, more = taken[0][place], taken[1][place]
+        less, more = taken[0][place], taken[-1][place]
         return max(less, less + max(more - less, 0.0) * times)
 
     return Rate(whole / on(0), whole / on(1), forward / on(2), forward / on(3))
@@ -189,7 +195,3 @@ def _seconds(work: Callable[[], Any], limit: float) -> tuple[float, float]:
         work()
         found.append(time.perf_counter() - began)
     return min(found), statistics.median(found)
-
-
-def _parameters(model: Any) -> int:
-    return sum(p.numel() for p in model.parameters())

@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from tunewise.models.loading import quiet_transformers
+from tunewise.training.encoder.dropout import ByteDropout, with_byte_dropout
 
 Pooling: TypeAlias = Literal["mean", "last"]
 
@@ -41,9 +42,9 @@ class EncoderClassifier(nn.Module):
         self, encoder: nn.Module, labels: int, hidden_size: int, pooling: Pooling = "mean"
     ) -> None:
         super().__init__()
-        self.encoder = encoder
+        self.encoder = with_byte_dropout(encoder)
         self.pooling = pooling
-        self.dropout = nn.Dropout(DROPOUT)
+        self.dropout = ByteDropout(DROPOUT)
         self.head = nn.Linear(hidden_size, labels)
         nn.init.normal_(self.head.weight, std=0.02)
         nn.init.zeros_(self.head.bias)
