@@ -226,7 +226,13 @@ def test_a_stream_that_is_hung_up_on_is_written_no_further(
     decoder = service.worker.engine._decoder
     gone = service.meters.cancelled._value.get()
     step, steps = decoder.step, []
-    monkeypatch.setattr(decoder, "step", lambda: (steps.append(1), step()))
+
+    def slow_step() -> None:  # or so small a model has written it all before anybody notices
+        steps.append(1)
+        time.sleep(0.05)
+        step()
+
+    monkeypatch.setattr(decoder, "step", slow_step)
     body = {"model": "letters", "prompt": "dcba", "stream": True, "max_tokens": 490,
             "temperature": 2, "seed": 1, "stop": "never so"}  # fmt: skip
     with httpx2.stream("POST", f"{writing.url}/v1/completions", json=body, timeout=60) as got:
