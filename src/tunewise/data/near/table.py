@@ -7,6 +7,7 @@ Knows nothing of pairs.
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -47,10 +48,10 @@ class Table:
 
 def table_of(texts: Sequence[Sequence[str]]) -> Table:
     """Return the table of texts that are given as words."""
-    numbers: dict[str, int] = {}
-    words = np.fromiter(
-        (numbers.setdefault(word, len(numbers)) for text in texts for word in text), dtype=np.int32
-    )
+    different = dict.fromkeys(itertools.chain.from_iterable(texts))
+    numbers = {word: number for number, word in enumerate(different)}
+    numbered = map(numbers.__getitem__, itertools.chain.from_iterable(texts))
+    words = np.fromiter(numbered, dtype=np.int32, count=sum(map(len, texts)))
     starts = np.zeros(len(texts) + 1, dtype=np.int64)
     np.cumsum([len(text) for text in texts], out=starts[1:])
     features = np.array([_features(word) for word in numbers], dtype=np.uint64)

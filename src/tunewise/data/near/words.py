@@ -158,10 +158,10 @@ def _last(tokens: Sequence[str], stop: int) -> int:
 
 
 def _is_courtesy(clause: Sequence[str]) -> bool:
+    if not 0 < len(clause) <= LONGEST_COURTESY:
+        return False
     known = lists()
     words = [word.translate(_APOSTROPHES) for word in clause]
-    return (
-        0 < len(words) <= LONGEST_COURTESY
-        and all(word in known.courtesy for word in words)
-        and any(word in known.markers for word in words)
+    return all(word in known.courtesy for word in words) and any(
+        word in known.markers for word in words
     )
