@@ -113,7 +113,7 @@ def probabilities(seed: int, rows: int, labels: int) -> tuple[np.ndarray, np.nda
 
 
 @given(st.integers(0, 10_000), st.integers(2, 6))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_confident_joint_is_that_of_cleanlab(seed: int, labels: int) -> None:
     count = pytest.importorskip("cleanlab.count", reason="cleanlab is for comparison only")
     answers, y = probabilities(seed, 60, labels)
@@ -127,7 +127,6 @@ def test_the_confident_joint_is_that_of_cleanlab(seed: int, labels: int) -> None
 
 
 @given(st.integers(0, 10_000), st.integers(2, 6), st.integers(0, 5))
-@settings(deadline=None)
 def test_noise_is_a_chance_for_each_true_label(seed: int, labels: int, gone: int) -> None:
     answers, y = probabilities(seed, 40, labels)
     y = np.where(y == gone, 0, y)  # a label that no row was given

@@ -41,7 +41,7 @@ def data(rows: int, labels: int = 3, test: int = 30) -> tuple[Dataset, Splits]:
 
 
 @given(st.integers(60, 700), st.integers(0, 50), st.integers(0, 3), st.integers(0, FOLDS - 1))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_smaller_sets_lie_in_larger_ones_and_judges_are_apart(
     rows: int, seed: int, draw: int, fold: int
 ) -> None:

@@ -86,7 +86,7 @@ def test_written_answers_are_split_by_share_and_each_may_be_drawn() -> None:
     assert len(splits.train) + len(splits.validation) + len(splits.test) == 2_000
 
 
-@hypothesis_settings(max_examples=60, deadline=None)
+@hypothesis_settings(max_examples=60)
 @given(before=st.integers(40, 80), added=st.integers(0, 40), seed=st.integers(0, 20))
 def test_adding_rows_never_moves_one_from_test_to_train(before: int, added: int, seed: int) -> None:
     settings = DataSettings(train="t.csv", test_share=0.3)

@@ -131,7 +131,7 @@ WORD = st.sampled_from(
 SOME = st.lists(st.lists(WORD, min_size=1, max_size=9).map(" ".join), max_size=14)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(texts=SOME, added=SOME, data=st.data())
 def test_pairs_hang_neither_on_order_nor_on_other_rows(
     texts: list[str], added: list[str], data: st.DataObject
@@ -145,7 +145,7 @@ def test_pairs_hang_neither_on_order_nor_on_other_rows(
     assert all(any(set(same) <= more for more in together) for same in near_clusters(texts))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.text(max_size=40), st.text(max_size=40))
 def test_any_two_texts_can_be_compared(text: str, other: str) -> None:
     assert are_near(text, text)

@@ -25,7 +25,7 @@ def read(path: Path) -> tuple[tuple[str, ...], list[tuple[object, ...]], list[in
     return table.columns, [row.values for row in rows], [row.line for row in rows]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     rows=st.lists(st.tuples(CELL, CELL), min_size=1, max_size=8),
     delimiter=st.sampled_from(",;\t|"),

@@ -234,7 +234,7 @@ TURN = st.tuples(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(said=st.lists(TURN, max_size=7))
 def test_turns_come_through_in_order_or_are_refused(said: list[tuple[str, str]]) -> None:
     cell = [{"role": role, "content": text} for role, text in said]
@@ -261,7 +261,7 @@ JUNK = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(cell=JUNK, name=st.sampled_from([*SHAPES]), part=st.integers(0, 2))
 def test_any_junk_in_a_cell_is_told_in_one_line(
     tmp_path_factory: pytest.TempPathFactory, cell: object, name: str, part: int

@@ -59,7 +59,7 @@ def tagged(contents: list[tuple[str, str, str | None]], start: int) -> list[Exam
     return [example(start + n, *content) for n, content in enumerate(contents)]
 
 
-@hypothesis_settings(max_examples=200, deadline=None)
+@hypothesis_settings(max_examples=200)
 @given(
     before=st.lists(CONTENT, max_size=25),
     added=st.lists(CONTENT, max_size=25),
@@ -77,7 +77,7 @@ def test_adding_rows_never_moves_one_from_test_to_train(
     assert set(small.test) <= set(large.test)
 
 
-@hypothesis_settings(max_examples=200, deadline=None)
+@hypothesis_settings(max_examples=200)
 @given(contents=st.lists(CONTENT, max_size=40), seed=st.integers(0, 50))
 def test_every_row_is_on_one_side_with_its_copies_and_its_group(
     contents: list[tuple[str, str, str | None]], seed: int

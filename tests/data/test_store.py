@@ -40,7 +40,7 @@ DATASET = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(dataset=DATASET)
 def test_a_dataset_comes_back_as_it_was(
     tmp_path_factory: pytest.TempPathFactory, dataset: Dataset

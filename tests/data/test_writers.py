@@ -290,7 +290,7 @@ def test_a_spreadsheet_with_what_cannot_be_written_is_refused(tmp_path: Path) ->
         )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(text=st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1))
 def test_any_text_written_to_a_spreadsheet_reads_back(
     tmp_path_factory: pytest.TempPathFactory, text: str

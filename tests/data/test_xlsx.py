@@ -151,7 +151,7 @@ CELL = st.one_of(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(rows=st.lists(st.lists(CELL, min_size=1, max_size=3), min_size=1, max_size=6))
 def test_what_was_written_is_read_back(
     tmp_path_factory: pytest.TempPathFactory, rows: list[list[object]]
@@ -170,7 +170,7 @@ UNPACKED = {
 }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     part=st.sampled_from(sorted(UNPACKED)),
     at=st.floats(0, 1, exclude_max=True),

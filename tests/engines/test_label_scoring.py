@@ -102,9 +102,7 @@ def test_the_proof_passes_and_tells_the_difference(model):
     assert LabelScorer(model, LABELS, PREFIX).prove(prompts_after(PREFIX, [6])[0]) < 1e-4
 
 
-@settings(
-    deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     words=st.sets(
         st.lists(st.integers(3, 6), min_size=1, max_size=7).map(tuple), min_size=2, max_size=15

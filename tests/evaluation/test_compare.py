@@ -60,7 +60,7 @@ def planted(both: int, ours: int, theirs: int, neither: int) -> Comparison:
 SOME = planted(10, 3, 1, 2)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.tuples(*[st.integers(0, 60)] * 4).filter(any))
 def test_accuracy_is_compared_as_statsmodels_and_scipy_do(counts: tuple[int, ...]) -> None:
     both, ours, theirs, neither = counts
@@ -84,7 +84,7 @@ def test_macro_f1_difference_equals_scikit_learn() -> None:
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "macro_f1"])
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(drawn=triples)
 def test_exchanging_the_two_turns_the_sign_and_nothing_else(
     metric: str, drawn: list[tuple[str, str, str]]
@@ -105,7 +105,7 @@ def test_exchanging_the_two_turns_the_sign_and_nothing_else(
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "macro_f1"])
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(drawn=triples, order=st.randoms(use_true_random=False))
 def test_order_of_rows_and_predictions_changes_nothing(
     metric: str, drawn: list[tuple[str, str, str]], order: random.Random
@@ -188,7 +188,7 @@ def test_paired_interval_covers_the_true_difference(
         assert found <= 0.97
 
 
-@settings(max_examples=15, deadline=None)  # statsmodels collects garbage at each call
+@settings(max_examples=15)  # statsmodels collects garbage at each call
 @given(st.lists(st.floats(1e-9, 1), min_size=1, max_size=12))
 def test_holm_equals_its_definition_and_statsmodels(drawn: list[float]) -> None:
     made = [replace(SOME, p_value=p) for p in drawn]

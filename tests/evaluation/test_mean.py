@@ -63,7 +63,7 @@ def test_without_skewness_the_interval_is_students() -> None:
     assert skewed.p_value(0.3) == pytest.approx(1, abs=1e-6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.floats(-1, 1), min_size=3, max_size=40).filter(lambda v: np.ptp(v) > 1e-3))
 def test_the_ends_are_where_p_is_one_in_twenty(values: list[float]) -> None:
     skewed = Skewed(np.array(values))
@@ -71,7 +71,7 @@ def test_the_ends_are_where_p_is_one_in_twenty(values: list[float]) -> None:
         assert skewed.p_value(end) == pytest.approx(0.05, abs=1e-6)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.sampled_from([-0.6, -0.2, 0.0, 0.1, 0.3]), min_size=2, max_size=60))
 def test_interval_and_p_of_a_difference_never_contradict(ahead: list[float]) -> None:
     found = mean_difference(np.array(ahead), 0)

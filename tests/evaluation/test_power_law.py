@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tunewise.evaluation.power_law import Measured, fitted, spread
@@ -17,7 +17,6 @@ def errors_of(floor: float, scale: float, exponent: float, sizes: np.ndarray) ->
 
 
 @given(st.floats(0, 0.3), st.floats(0.05, 0.6), st.floats(0.1, 1.8), st.integers(3, 6))
-@settings(deadline=None)
 def test_planted_parameters_are_recovered(
     floor: float, first: float, exponent: float, count: int
 ) -> None:
@@ -38,7 +37,6 @@ def test_planted_parameters_are_recovered(
     st.lists(st.floats(0, 1), min_size=3, max_size=6),
     st.lists(st.floats(0.1, 1e4), min_size=6, max_size=6),
 )
-@settings(deadline=None)
 def test_whatever_the_errors_the_law_falls_and_stays_at_least_zero(
     errors: list[float], weights: list[float]
 ) -> None:

@@ -22,7 +22,7 @@ pairs = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(pairs)
 def test_metrics_equal_scikit_learn(drawn: list[tuple[str, str]]) -> None:
     targets, answers = [t for t, _ in drawn], [a for _, a in drawn]
@@ -39,7 +39,7 @@ def test_metrics_equal_scikit_learn(drawn: list[tuple[str, str]]) -> None:
         assert found == pytest.approx([column[number] for column in figures], abs=1e-9)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(pairs, st.randoms(use_true_random=False))
 def test_order_of_rows_and_predictions_changes_nothing(
     drawn: list[tuple[str, str]], order: random.Random
@@ -51,7 +51,7 @@ def test_order_of_rows_and_predictions_changes_nothing(
     assert judged(examples, predictions, LABELS) == before
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(pairs)
 def test_intervals_hold_their_figures_and_stay_between_0_and_1(
     drawn: list[tuple[str, str]],
@@ -62,7 +62,7 @@ def test_intervals_hold_their_figures_and_stay_between_0_and_1(
         assert figure.low < figure.high  # a finite number of rows never gives certainty
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(pairs)
 def test_confused_pairs_count_every_wrong_answer(drawn: list[tuple[str, str]]) -> None:
     card = judged(rows([t for t, _ in drawn]), answered([a for _, a in drawn]), LABELS)

@@ -44,7 +44,7 @@ def test_scores_of_texts_are_sliced_without_labels() -> None:
     assert all(one.score.low <= one.score.value <= one.score.high for one in found)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.sampled_from([0.0, 1.0]), min_size=1, max_size=30))
 def test_few_rows_and_rows_alike_break_nothing(scores: list[float]) -> None:
     made = rows(len(scores))

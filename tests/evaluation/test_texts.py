@@ -17,7 +17,6 @@ from tunewise.records import Comparison, Example, Prediction
 WORDS = st.lists(st.sampled_from(["you", "may", "not", "sue", "us", "ever"]), max_size=8)
 
 
-@settings(deadline=None)  # the first example imports what stems words
 @given(WORDS, WORDS)
 @pytest.mark.parametrize("metric", MEASURES)
 def test_a_score_is_a_share_and_whole_for_the_same_words(
@@ -102,7 +101,7 @@ def test_the_better_writer_is_found_and_turning_the_pair_round_turns_the_sign() 
 ODD = st.text(alphabet="aabbc .,-!&3é漢\n", max_size=40)  # few letters, so that much is shared
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(st.one_of(ODD, WORDS.map(" ".join)), st.one_of(ODD, WORDS.map(" ".join)))
 def test_chrf_and_bleu_are_sacrebleus(one: str, other: str) -> None:
     from sacrebleu.metrics import BLEU, CHRF
@@ -113,7 +112,6 @@ def test_chrf_and_bleu_are_sacrebleus(one: str, other: str) -> None:
     assert bleu == pytest.approx(theirs, abs=1e-9)
 
 
-@settings(deadline=None)
 @given(WORDS, WORDS)
 def test_rouge_l_is_the_packages(one: list[str], other: list[str]) -> None:
     from rouge_score.rouge_scorer import RougeScorer
@@ -137,7 +135,7 @@ def test_similarity_knows_meaning_where_no_word_is_shared() -> None:
     assert {*asked.metrics} == {*MEASURES, "similarity"}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(st.sampled_from(["Running", "runs", "the", "cats,", "cat", "naïve", "--", "x1"])),
     st.lists(st.sampled_from(["running", "ran", "the", "cats", "cat.", "naïve", "Ω", "x1"])),

@@ -26,7 +26,7 @@ def test_counts_are_those_of_the_tokenizer_whatever_it_cut_before(minilm, specia
 
 @pytest.mark.parametrize("name", FAMILIES)
 @given(st.lists(st.tuples(ODD, ODD), min_size=1, max_size=5), st.sampled_from([None, "Sort."]))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_added_up_lengths_are_right_but_for_a_few_tokens(name, pairs, system):
     renderer = Renderer(chat(name), Wording(system, {}, template_texts()))
     rows = [pair(question, answer) for question, answer in pairs]

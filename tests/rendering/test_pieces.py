@@ -43,7 +43,7 @@ def test_an_encoder_shows_words_as_it_reads_them(minilm):
 
 
 @given(st.text(max_size=60), st.integers(3, 30))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_an_encoder_reads_what_training_gives_it(text, max_length):
     from tunewise.training.encoder.batches import tokenised
 

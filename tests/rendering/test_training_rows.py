@@ -88,7 +88,7 @@ def test_the_answer_and_its_end_are_supervised_and_nothing_of_the_prompt(name, s
 
 @pytest.mark.parametrize("name", FAMILIES)
 @given(question=ODD, answer=SAID)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_ids_are_those_of_the_whole_text_and_begin_with_its_prompt(name, question, answer):
     talk = chat(name)
     (row,) = rendered(talk, pair(question, answer))
@@ -108,7 +108,7 @@ def test_ids_are_those_of_the_whole_text_and_begin_with_its_prompt(name, questio
 
 @pytest.mark.parametrize("name", FAMILIES)
 @given(question=ODD, answer=SAID)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_what_is_supervised_reads_as_the_answer_and_its_end(name, question, answer):
     talk = chat(name)
     (row,) = rendered(talk, pair(question, answer))
@@ -131,7 +131,7 @@ def test_an_answer_that_only_seems_written_behind_an_empty_thought_is_told_of(an
 
 @pytest.mark.parametrize("name", FAMILIES)
 @given(question=ODD, answer=SAID, again=ODD)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_no_text_becomes_a_control_token(name, question, answer, again):
     """A row has as many of each special token as the same row with harmless words in it."""
     talk = chat(name)

@@ -110,7 +110,7 @@ def test_hostile_text_stays_text(width, ids):
     ),
     st.integers(24, 100),
 )  # fmt: skip
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_no_line_is_wider_than_the_terminal_and_no_text_loses_its_sign(parts, width):
     """Only what is trained on stands on lines that begin with '+'."""
     pieces = [text(words, mark) for words, mark, _ in parts]

@@ -48,15 +48,21 @@ def label_run(folder: Path) -> Path:
 def writing_run(folder: Path) -> Path:
     """Tune a tiny random model to write the first letter three times; return the run folder."""
     tiny_folder("llama", folder / "tiny")
-    rows = [{"input": e.input, "output": e.target} for e in reversing(160)]
-    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return letters_run(folder, 160, epochs=12, max_new_tokens=40, others="  - majority\n")
+
+
+def letters_run(
+    folder: Path, rows: int, *, epochs: int, max_new_tokens: int, others: str = ""
+) -> Path:
+    """Tune the model in 'tiny' on so many rows beside other candidates; return the run folder."""
+    said = [{"input": e.input, "output": e.target} for e in reversing(rows)]
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in said))
     (folder / "task.yaml").write_text(
         "task: letters\nkind: generation\n"
         "data: {train: rows.jsonl, input: input, target: output}\n"
-        "candidates:\n"
-        "  - majority\n"
-        "  - lora: {name: lora-tiny, model: tiny, num_train_epochs: 12, learning_rate: 0.01,"
-        " bf16: false, train_batch_size: 8, max_new_tokens: 40}\n"
+        f"candidates:\n{others}"
+        f"  - lora: {{name: {WRITER}, model: tiny, num_train_epochs: {epochs}, learning_rate: 0.01,"
+        f" bf16: false, train_batch_size: 8, max_new_tokens: {max_new_tokens}}}\n"
     )
     return tunewise.run(folder / "task.yaml", quiet=True).folder
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx2
 import psutil
 import pytest
-from serving_runs import Served, served
+from serving_runs import WRITER, Served, letters_run, served
 from tiny_language_models import reversing
 
 import tunewise
@@ -24,7 +24,7 @@ from tunewise.serving.load import loaded
 from tunewise.shipping.export import export
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))  # tiny_chat_models is a benchmark's
-NAME, RUNTIME = "lora-tiny", "gguf-f16"
+NAME, RUNTIME = WRITER, "gguf-f16"
 TEXTS = [row.input for row in reversing(72)[60:]]
 
 
@@ -35,16 +35,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("gguf")
     tiny_chat_folder("llama", folder / "tiny")
-    rows = [{"input": e.input, "output": e.target} for e in reversing(60)]
-    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (folder / "task.yaml").write_text(
-        "task: letters\nkind: generation\n"
-        "data: {train: rows.jsonl, input: input, target: output}\n"
-        "candidates:\n"
-        f"  - lora: {{name: {NAME}, model: tiny, num_train_epochs: 8, learning_rate: 0.01,"
-        " bf16: false, train_batch_size: 8, max_new_tokens: 8}\n"
-    )
-    run = tunewise.run(folder / "task.yaml", quiet=True).folder
+    run = letters_run(folder, 60, epochs=8, max_new_tokens=8)
     export(run, "gguf", Silent(), candidate=NAME, quantisations=["f16"], rows=8)
     return run
 
