@@ -34,7 +34,7 @@ from tunewise.files import read_record, write_json
 from tunewise.records import Splits
 from tunewise.serving.exported import proved_file
 from tunewise.serving.llama_cpp import TOGETHER, TOKENS
-from tunewise.shipping.asking import PLACE, TASK, Asking
+from tunewise.shipping.asking import TASK, Asking
 from tunewise.shipping.runtimes.in_llama_cpp import LlamaCppRuntime
 from tunewise.workspace.environment import environment
 from tunewise.workspace.folder import opened
@@ -109,8 +109,8 @@ def main() -> None:
 
 def asked(asking: Asking, text: str) -> dict[str, Any]:
     """Return a question as an application sends it to llama.cpp's server, see docs/shipping.md."""
-    turns = [t | {"content": t["content"].replace(PLACE, text)} for t in asking.messages]
-    return {"messages": turns, "temperature": 0, "max_tokens": asking.max_new_tokens}
+    messages = asking.asked(text)
+    return {"messages": messages, "temperature": 0, "max_tokens": asking.max_new_tokens}
 
 
 async def written(port: int, bodies: Sequence[dict[str, Any]]) -> list[str]:

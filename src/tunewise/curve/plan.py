@@ -26,7 +26,7 @@ WANTED_SIZES = 5
 LAST_STEP = 1.3  # a size closer than this below all rows is left out
 FOLDS = 5  # one of them judges: a fifth of the rows
 PASSES = 5_000  # rows learnt, each pass counted, that all draws of one size may come to
-PROMPT_PASSES = 5_000  # what trying a prompt costs, in such rows, however many it is given
+PROMPT_PASSES = PASSES  # what trying a prompt counts as: each size is drawn once
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from tunewise.decision.case import Case, advantage
-from tunewise.decision.finalists import milliseconds
+from tunewise.decision.finalists import least_alike, milliseconds
 from tunewise.decision.money import break_even
 from tunewise.decision.words import asked, counted, dollars, percent, time
 from tunewise.evaluation.significance import ALPHA
@@ -91,7 +91,7 @@ def _limits(case: Case) -> Iterator[str]:
             yield f"If {allowed} were allowed, {name} would be looked at."
     for name in case.final.fickle:
         if case.value(name) >= best + case.settings.minimum_gain:
-            worst = min(case.test[name].consistency, key=lambda one: one.figure.value)
+            worst = least_alike(case.test[name])
             share = percent(worst.figure.value, worst.requests)
             yield f"If {share}% alike were enough, {name} would be looked at."
     for name in case.final.outside:

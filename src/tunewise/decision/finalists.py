@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tunewise.errors import DataError
-from tunewise.records import Costs, Family, Scorecard
+from tunewise.records import Consistency, Costs, Family, Scorecard
 from tunewise.task.settings import DecideSettings
 
 EFFORT: tuple[Family, ...] = ("floor", "keep", "prompt", "tune")  # the least laborious first …
@@ -97,7 +97,8 @@ def final(
     }
     alike = settings.least_consistency
     tested = {n for n, card in test.items() if card.family != "floor" and alike is not None}
-    fickle = {n for n in tested if alike is not None and _below(steadiness(test[n]), alike)}
+    measured = {n for n in tested if test[n].consistency}
+    fickle = {n for n in measured if least_alike(test[n]).figure.value < (alike or 0.0)}
     aside = slow | dear | outside | low | fickle
     entrants = {
         family: tuple(
@@ -122,7 +123,7 @@ def final(
         outside=tuple(sorted(outside)),
         low=tuple(sorted(low)),
         fickle=tuple(sorted(fickle)),
-        untried=tuple(sorted(n for n in tested if not test[n].consistency)),
+        untried=tuple(sorted(tested - measured)),
     )
 
 
@@ -156,13 +157,9 @@ def lightness(card: Scorecard) -> int:
     return LIGHTNESS.index(card.kind) if card.kind in LIGHTNESS else len(LIGHTNESS)
 
 
-def _below(value: float | None, least: float) -> bool:
-    return value is not None and value < least
-
-
-def steadiness(card: Scorecard) -> float | None:
-    """Return the least of what was measured of a candidate's consistency; None if nothing was."""
-    return min((one.figure.value for one in card.consistency), default=None)
+def least_alike(card: Scorecard) -> Consistency:
+    """Return the way of asking again in which a candidate, asked so at all, was least alike."""
+    return min(card.consistency, key=lambda one: one.figure.value)
 
 
 def milliseconds(card: Scorecard) -> float | None:

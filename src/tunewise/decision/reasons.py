@@ -20,7 +20,7 @@ from tunewise.decision.case import (
     spoken,
     unit,
 )
-from tunewise.decision.finalists import CHEAPER, lightness, milliseconds
+from tunewise.decision.finalists import CHEAPER, least_alike, lightness, milliseconds
 from tunewise.decision.rules import Pair
 from tunewise.decision.words import asked, chance, counted, dollars, percent, points, time
 from tunewise.errors import one_line
@@ -182,7 +182,7 @@ def _set_aside(case: Case) -> Iterator[str]:
 def _too_fickle(case: Case) -> Iterator[str]:
     least = case.settings.least_consistency
     for name in case.final.fickle if least is not None else ():
-        worst = min(case.test[name].consistency, key=lambda one: one.figure.value)
+        worst = least_alike(case.test[name])
         wanted = percent(least or 0.0, worst.requests)
         yield f"{name} is set aside: it {alike(worst)}, and you asked for at least {wanted}%."
     for name in case.final.untried:

@@ -58,7 +58,6 @@ def language_rate(config: Any, arguments: Any, rows: Any) -> Rate | None:
     from transformers import AutoModelForCausalLM
 
     from tunewise.models.loading import quiet_transformers
-    from tunewise.tracing.fakes import on_meta
     from tunewise.training.fast.model import RowsLoss
     from tunewise.training.fast.packed import packed
     from tunewise.training.language.adapters import adapted
@@ -66,12 +65,8 @@ def language_rate(config: Any, arguments: Any, rows: Any) -> Rate | None:
     from tunewise.training.language.preflight import UNTRACEABLE
     from tunewise.training.language.traced import Step
 
-    def parameters(layers: int) -> int:
-        made = on_meta(lambda: AutoModelForCausalLM.from_config(shallow(config, layers)))
-        return sum(p.numel() for p in made.parameters())
-
     few, layers = few_layers(config), int(config.get_text_config().num_hidden_layers)
-    if arguments.load_in_4bit or parameters(few) > LARGEST:
+    if arguments.load_in_4bit or not _is_small(AutoModelForCausalLM, shallow(config, few)):
         return None
     full = arguments.method == "full"
     dtype = torch.bfloat16 if arguments.bf16 and not full else torch.float32
@@ -102,8 +97,7 @@ def language_rate(config: Any, arguments: Any, rows: Any) -> Rate | None:
     except UNTRACEABLE:
         return None
     forward = trace.flops.get("forward", 0) + trace.flops.get("loss", 0) / 3
-    # A few layers' weights stay in a processor's cache and so promise too much of a small model.
-    depths = (layers,) if parameters(layers) <= LARGEST else (few, 2 * few)
+    depths = (layers,) if _is_small(AutoModelForCausalLM, config) else (few, 2 * few)
     return _rates(step, depths, layers, trace.all_flops, forward)
 
 
@@ -113,7 +107,6 @@ def encoder_rate(config: Any, arguments: Any, shape: tuple[int, int, int]) -> Ra
     from transformers import AutoModel
 
     from tunewise.models.loading import quiet_peft, quiet_transformers
-    from tunewise.tracing.fakes import on_meta
     from tunewise.training.encoder.classifier import EncoderClassifier
     from tunewise.training.encoder.traced import Batch, traced
 
@@ -157,10 +150,21 @@ def encoder_rate(config: Any, arguments: Any, shape: tuple[int, int, int]) -> Ra
     layers = int(config.num_hidden_layers)
     trace = traced(config, arguments, Batch(size, tokens, labels))
     few = max(1, min(2, layers // 2))
-    made = on_meta(lambda: AutoModel.from_config(config))
-    small = sum(p.numel() for p in made.parameters()) <= LARGEST
-    depths = (layers,) if small else (few, 2 * few)
+    depths = (layers,) if _is_small(AutoModel, config) else (few, 2 * few)
     return _rates(step, depths, layers, trace.all_flops, trace.flops.get("forward", 0))
+
+
+def _is_small(kind: Any, config: Any) -> bool:
+    """Whether a model is soon made.
+
+    One that is small as a whole is measured whole: a few layers' weights stay in a processor's
+    cache, and so promise too much.
+    """
+    from tunewise.tracing.fakes import on_meta
+
+    made = on_meta(lambda: kind.from_config(config))
+    parameters: int = sum(p.numel() for p in made.parameters())
+    return parameters <= LARGEST
 
 
 def _rates(

@@ -22,7 +22,7 @@ from tunewise.records import Example
 from tunewise.rendering.control import defused
 from tunewise.serving.engine import Card
 from tunewise.serving.jobs import Failed, Job, Piece, Sampling, Write, Wrote, post
-from tunewise.shipping.asking import PLACE, TASK, Asking
+from tunewise.shipping.asking import TASK, Asking
 from tunewise.shipping.runtimes.in_llama_cpp import LlamaCppRuntime
 
 TOGETHER = 4  # answers written side by side
@@ -115,10 +115,7 @@ class LlamaCppEngine:
         wanted = ask.sampling
         text = defused(ask.example.input, self._asking.kept_out)
         return {
-            "messages": [
-                turn | {"content": turn["content"].replace(PLACE, text)}
-                for turn in self._asking.messages
-            ],
+            "messages": self._asking.asked(text),
             "stream": True,
             "stream_options": {"include_usage": True},
             "max_tokens": wanted.max_tokens or self._most,

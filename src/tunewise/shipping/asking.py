@@ -51,6 +51,10 @@ class Asking:
     max_new_tokens: int | None = None
     max_length: int | None = None
 
+    def asked(self, text: str) -> list[dict[str, str]]:
+        """Return the turns with a text in its place."""
+        return [turn | {"content": turn["content"].replace(PLACE, text)} for turn in self.messages]
+
 
 def asking_of(subject: Subject, fitted: Any) -> Asking:
     """Return how a fitted candidate is asked."""

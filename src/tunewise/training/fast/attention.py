@@ -201,9 +201,9 @@ class RowsAttention(torch.autograd.Function):
         for batch, found in zip(ctx.batches, kept, strict=True):
             q, g = batch.queries_of(query, groups), batch.queries_of(grad, groups)
             keys = batch.keys_of(key)
-            weights = found
-            if weights is None:
-                weights = _weights(q, keys, batch, groups, ctx.scale, ctx.window)
+            weights = (
+                _weights(q, keys, batch, groups, ctx.scale, ctx.window) if found is None else found
+            )
             slope = torch.bmm(g, batch.keys_of(value).transpose(1, 2))
             slope = torch._softmax_backward_data(slope, weights, -1, weights.dtype)
             batch.put_queries(torch.bmm(slope, keys).mul_(ctx.scale), of_query)
