@@ -53,6 +53,14 @@ SHAPES = ((1, 512), (2, 256), (4, 128), (8, 64), (3, 200))  # rows and tokens of
 MEMORY, CARD, TIME = 0.02, 0.05, 0.15
 PLAN_SECONDS = {"llama-2-7b": 10.0, "llama-3.1-8b": 10.0, "llama-3.3-70b": 30.0}
 PLAN_GB = 2.0
+ON_CARDS = (
+    "smollm2-135m-instruct", "qwen2.5-0.5b", "llama-3.2-1b", "llama-3.2-3b", "llama-3.1-8b",
+)  # fmt: skip
+CARD_SETTINGS = (
+    *((name, "lora", anew) for name in ON_CARDS for anew in (False, True)),
+    ("llama-3.2-1b", "qlora", False),
+    ("llama-3.1-8b", "qlora", False),
+)
 GIB = 2**30
 MAIN = "from tunewise.cli.main import main; main()"
 
@@ -362,7 +370,7 @@ def cuda(asked: argparse.Namespace) -> list[dict[str, Any]]:
     if not torch.cuda.is_available():
         print("cuda: no card here, so nothing of it is measured")
         return []
-    from transformers import AutoModelForCausalLM
+    from finetune_cuda import frozen
 
     from tunewise.training.fast.model import RowsLoss
     from tunewise.training.fast.packed import packed
@@ -372,41 +380,37 @@ def cuda(asked: argparse.Namespace) -> list[dict[str, Any]]:
     from tunewise.training.language.memory import carried_on
     from tunewise.training.language.traced import Step
 
-    small = ("smollm2-135m-instruct", "qwen2.5-0.5b")
-    names = (*small, "llama-3.2-1b", "llama-3.2-3b", "llama-3.1-8b")
     found = []
-    for name in small if asked.quick else names:
-        for anew in (False, True):
-            config = described(name).config
-            arguments = effective(
-                LoraCandidateSettings(num_train_epochs=1), rows=100, parameters=10**9,
-                max_length=2048, bf16=True, seed=0,
-            )  # fmt: skip
-            data = made_rows(4, 512, 128)
-            layers = config.num_hidden_layers if anew else 0
-            step = Step(data, layers, further_passes=False, on_cuda=True)
-            foreseen = carried_on(config, arguments, step).peak
-            with torch.device("cuda"):
-                model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
-            loss = RowsLoss(adapted(model.requires_grad_(False), arguments, "benchmark")).train()
-            recompute(loss.causal, layers)
-            trained = [p for p in loss.parameters() if p.requires_grad]
-            optimizer = torch.optim.AdamW(trained, fused=True)
-            batch = packed(data).to(torch.device("cuda"))
-            for turn in range(2):
-                if turn:
-                    torch.cuda.reset_peak_memory_stats()
-                (loss(batch) * 0.01).backward()
-                torch.nn.utils.clip_grad_norm_(trained, 1.0)
-                optimizer.step()
-                optimizer.zero_grad()
-            real = torch.cuda.max_memory_allocated()
-            found.append({"model": name, "anew": anew, "foreseen": foreseen, "real": real})
-            print(f"{name} {'anew' if anew else '':5} {foreseen / 1e9:.3f} {real / 1e9:.3f} GB"
-                  f" {foreseen / real - 1:+.2%}", flush=True)  # fmt: skip
-            del loss, model, optimizer, trained
-            gc.collect()
-            torch.cuda.empty_cache()
+    for name, how, anew in CARD_SETTINGS[:4] if asked.quick else CARD_SETTINGS:
+        config = described(name).config
+        settings = LoraCandidateSettings(num_train_epochs=1, load_in_4bit=how == "qlora")
+        arguments = effective(
+            settings, rows=100, parameters=10**9, max_length=2048, bf16=True, seed=0
+        )
+        data = made_rows(4, 512, 128)
+        layers = config.num_hidden_layers if anew else 0
+        step = Step(data, layers, further_passes=False, on_cuda=True)
+        foreseen = carried_on(config, arguments, step).peak
+        model = frozen(config, how)
+        loss = RowsLoss(adapted(model, arguments, "benchmark")).train()
+        recompute(loss.causal, layers)
+        trained = [p for p in loss.parameters() if p.requires_grad]
+        optimizer = torch.optim.AdamW(trained, fused=True)
+        batch = packed(data).to(torch.device("cuda"))
+        for turn in range(2):
+            if turn:
+                torch.cuda.reset_peak_memory_stats()
+            (loss(batch) * 0.01).backward()
+            torch.nn.utils.clip_grad_norm_(trained, 1.0)
+            optimizer.step()
+            optimizer.zero_grad()
+        real = torch.cuda.max_memory_allocated()
+        found.append({"model": name, "how": how, "anew": anew, "foreseen": foreseen, "real": real})
+        print(f"{name} {how} {'anew' if anew else '':5} {foreseen / 1e9:.3f} {real / 1e9:.3f} GB"
+              f" {foreseen / real - 1:+.2%}", flush=True)  # fmt: skip
+        del loss, model, optimizer, trained
+        gc.collect()
+        torch.cuda.empty_cache()
     return found
 
 
@@ -417,7 +421,7 @@ def missed(told: dict[str, Any]) -> list[str]:
         if abs(one.off) > MEMORY
     ]
     wrong += [
-        f"{one['model']} on a card: {one['foreseen'] / one['real'] - 1:+.2%}"
+        f"{one['model']} {one['how']} on a card: {one['foreseen'] / one['real'] - 1:+.2%}"
         for one in told.get("cuda", [])
         if abs(one["foreseen"] / one["real"] - 1) > CARD
     ]

@@ -10,7 +10,7 @@ it is PyTorch's variable-length attention. Knows nothing of what the rows are.
 from __future__ import annotations
 
 import functools
-from contextvars import ContextVar
+import inspect
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -18,10 +18,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tunewise.training.fast.device import on_cuda
+
 NAME = "tunewise_rows"
 BLOCK = 256  # queries of a row that are computed together
 ALIKE = 0.8  # share of the longest row's length that a row padded to it must have
-AS_ON_CUDA = ContextVar("AS_ON_CUDA", default=False)  # set where a card's work is only traced
 KEPT = 512  # keys of a batch up to which its weights are kept for the backward pass
 
 
@@ -235,6 +236,7 @@ def rows_attention(
     s_aux: Tensor | None = None,
     *,
     cu_seq_lens_q: Tensor,
+    cu_seq_lens_k: Tensor,
     max_length_q: Tensor,
     shared: Tensor,
     **_: Any,
@@ -253,6 +255,7 @@ def rows_attention(
         softcap: bound of the scores before softmax (Gemma 2).
         s_aux: attention sinks; not supported.
         cu_seq_lens_q: where each segment begins, [segments + 1], on the CPU.
+        cu_seq_lens_k: the same beside the query, so that no layer has to wait for it.
         max_length_q: tokens of the longest row, the shared beginning included; a scalar on the CPU.
         shared: tokens of the first segment if all rows see it, else 0; a scalar on the CPU.
 
@@ -267,8 +270,8 @@ def rows_attention(
     q, k, v = query[0].to(value.dtype), key[0].to(value.dtype), value[0]  # autocast: rotated ones
     if softcap is not None:
         found = capped(q, k, v, cu_seq_lens_q, both, scale, window, softcap)
-    elif (q.device.type == "cuda" or AS_ON_CUDA.get()) and q.dtype is not torch.float32:
-        found = _on_cuda(q, k, v, cu_seq_lens_q, longest, scale, window)
+    elif on_cuda(q) and q.dtype is not torch.float32:
+        found = _on_cuda(q, k, v, cu_seq_lens_k, longest, scale, window)
     else:
         found = RowsAttention.apply(q, k, v, cu_seq_lens_q, both, scale, window)
     return found[None], None
@@ -299,12 +302,11 @@ def capped(
 
 
 def _on_cuda(
-    q: Tensor, k: Tensor, v: Tensor, starts: Tensor, longest: int, scale: float, window: int
+    q: Tensor, k: Tensor, v: Tensor, bounds: Tensor, longest: int, scale: float, window: int
 ) -> Tensor:
     """Return the output [tokens, heads, head size] by PyTorch's variable-length attention."""
     from torch.nn.attention.varlen import varlen_attn
 
-    bounds = starts.to(q.device, non_blocking=True)
     flat = [states.transpose(0, 1).contiguous() for states in (q, k, v)]
     found: Tensor = varlen_attn(
         *flat,
@@ -314,9 +316,17 @@ def _on_cuda(
         longest,
         scale=scale,
         window_size=(window - 1 if window else -1, 0),
-        enable_gqa=q.shape[0] != k.shape[0],
+        **_fewer_key_heads(q.shape[0] != k.shape[0]),
     )
     return found
+
+
+def _fewer_key_heads(fewer: bool) -> dict[str, bool]:
+    """Return how PyTorch wants to be told of them; some of its versions don't ask."""
+    from torch.nn.attention.varlen import varlen_attn
+
+    asked = "enable_gqa" in inspect.signature(varlen_attn).parameters
+    return {"enable_gqa": fewer} if asked else {}
 
 
 def register() -> None:

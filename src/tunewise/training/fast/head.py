@@ -15,7 +15,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tunewise.training.fast.device import on_cuda
+
 LOGITS = 2**24  # of one piece at most: 64 MB in float32
+LOGITS_ON_CUDA = 2**26  # a card needs some hundred positions at once to be busy with products
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ class SummedLoss(torch.autograd.Function):
             else None
             for t, want in zip((states, weight, bias), wants, strict=True)
         ]
-        piece = max(1, LOGITS // weight.shape[0])
+        piece = max(1, (LOGITS_ON_CUDA if on_cuda(states) else LOGITS) // weight.shape[0])
         for start in range(0, len(targets), piece):
             some, right = states[start : start + piece], targets[start : start + piece]
             logits = nn.functional.linear(some, weight, bias)

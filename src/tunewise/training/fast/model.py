@@ -48,7 +48,7 @@ class RowsLoss(nn.Module):
             attention_mask=None,
             use_cache=False,
             cu_seq_lens_q=packed.starts,
-            cu_seq_lens_k=packed.starts,
+            cu_seq_lens_k=packed.bounds,
             # Tensors, because compiled code is made anew for each number that it is given.
             max_length_q=torch.tensor(packed.longest),
             max_length_k=torch.tensor(packed.longest),

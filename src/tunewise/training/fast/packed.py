@@ -52,6 +52,7 @@ class Packed:
         places: of the hidden states that predict a supervised token, [targets].
         targets: those tokens, [targets].
         longest: tokens of the longest row, its shared beginning included.
+        bounds: `starts` where the model is.
     """
 
     input_ids: Tensor
@@ -61,6 +62,7 @@ class Packed:
     places: Tensor
     targets: Tensor
     longest: int
+    bounds: Tensor
 
     @property
     def tokens(self) -> int:
@@ -78,6 +80,7 @@ class Packed:
             self.places.to(**move),
             self.targets.to(**move),
             self.longest,
+            self.starts.to(**move),
         )
 
 
@@ -93,6 +96,7 @@ def packed(rows: Sequence[Row], shared: int = 0) -> Packed:
     lengths = [len(one) for one in ids]
     starts = np.cumsum([0, *([shared] if shared else []), *lengths])
     begins = starts[-len(rows) - 1 : -1]
+    bounds = torch.from_numpy(starts.astype(np.int32))
     places, targets = [], []
     for row, begin in zip(rows, begins, strict=True):
         predicted = np.flatnonzero(row.supervised[1:])
@@ -104,11 +108,12 @@ def packed(rows: Sequence[Row], shared: int = 0) -> Packed:
     return Packed(
         input_ids=_longs([*head, *ids])[None],
         position_ids=_longs([*([np.arange(shared)] if shared else []), *positions])[None],
-        starts=torch.from_numpy(starts.astype(np.int32)),
+        starts=bounds,
         shared=shared,
         places=_longs(places),
         targets=_longs(targets),
         longest=shared + max(lengths),
+        bounds=bounds,
     )
 
 

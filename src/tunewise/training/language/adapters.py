@@ -51,18 +51,29 @@ def adapted(model: Any, arguments: Arguments, where: str) -> nn.Module:
     """
     from peft import LoraConfig, TaskType, get_peft_model
 
-    from tunewise.training.fast.lora import AdaptedLinear
-
     assert arguments.lora is not None, "an adapter needs settings"
     targets: Any = arguments.lora["target_modules"]
     check_target_modules(model, targets, f"{where}: target_modules")
     config = LoraConfig(task_type=TaskType.CAUSAL_LM, **arguments.lora)
-    if "lora" not in arguments.switched_off and not arguments.load_in_4bit:
-        config._register_custom_module({nn.Linear: AdaptedLinear})
+    if "lora" not in arguments.switched_off:
+        config._register_custom_module(_in_one_piece(in_4bit=arguments.load_in_4bit))
     torch.manual_seed(arguments.seed)
     with quiet_transformers(), quiet_peft():
         found: nn.Module = get_peft_model(model, config)
     return found
+
+
+def _in_one_piece(*, in_4bit: bool) -> dict[type[nn.Module], type[nn.Module]]:
+    """Return the adapted layer for each kind of linear layer; PEFT takes the first that fits."""
+    from tunewise.training.fast.lora import AdaptedLinear
+
+    if not in_4bit:
+        return {nn.Linear: AdaptedLinear}
+    from bitsandbytes.nn import Linear4bit
+
+    from tunewise.training.fast.lora_in_4bit import AdaptedLinear4bit
+
+    return {Linear4bit: AdaptedLinear4bit, nn.Linear: AdaptedLinear}
 
 
 def dequantised(folder: Path, dtype: torch.dtype, device: torch.device, where: str) -> Any:

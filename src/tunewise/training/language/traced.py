@@ -20,6 +20,7 @@ from tunewise.tracing.fakes import faked, fakes, on_meta
 from tunewise.tracing.ledger import Ledger, Trace
 from tunewise.tracing.optimizer import after_a_step
 from tunewise.training.fast import attention
+from tunewise.training.fast.device import AS_ON_CUDA
 from tunewise.training.fast.model import PlainLoss, RowsLoss
 from tunewise.training.fast.packed import Packed, Row, packed
 from tunewise.training.fast.recomputed import recompute
@@ -141,8 +142,8 @@ def _fill_gradients(trained: Sequence[nn.Parameter]) -> None:
 
 @contextlib.contextmanager
 def _as_on_cuda(on_cuda: bool) -> Iterator[None]:
-    token = attention.AS_ON_CUDA.set(on_cuda)
+    token = AS_ON_CUDA.set(on_cuda)
     try:
         yield
     finally:
-        attention.AS_ON_CUDA.reset(token)
+        AS_ON_CUDA.reset(token)
