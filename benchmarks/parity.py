@@ -228,7 +228,7 @@ def results(work: Path, *, quick: bool, only: str | None) -> Iterator[Result]:
             if not (home / "tiny").exists():
                 tiny_chat_folder(family, home / "tiny")
             settings = LoraCandidateSettings(
-                model="tiny", num_train_epochs=3, learning_rate=1e-2, bf16=False,
+                model="tiny", num_train_epochs=8, learning_rate=1e-2, bf16=False,
                 train_batch_size=8, max_new_tokens=12,
             )  # fmt: skip
             subject, fitted = subject_of(home, "lora", settings, **letters())

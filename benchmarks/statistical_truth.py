@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import argparse
 import functools
-import json
 import math
 import os
 import platform
@@ -52,6 +51,7 @@ from tunewise.evaluation.mean import grouped_share, mean_interval
 from tunewise.evaluation.power import mcnemar_power, noticeable_difference
 from tunewise.evaluation.proportion import share
 from tunewise.evaluation.score import macro_f1_interval, scorecard, text_intervals
+from tunewise.files import write_json
 from tunewise.records import Example, Family, Interval, Prediction, Scorecard
 from tunewise.task.settings import DecideSettings
 
@@ -76,7 +76,7 @@ class Told:
     def add(self, what: str, value: float, low: float, high: float, worlds: int | None) -> None:
         """Note a share, printed, with what it has to lie between."""
         error = math.sqrt(value * (1 - value) / worlds) if worlds else 0.0
-        bad = value + LEAVE * error < low or value - LEAVE * error > high
+        bad = bool(value + LEAVE * error < low or value - LEAVE * error > high)
         goal = f"{low:.0%} to {high:.0%}"
         print(
             f"{what:58}{value:8.1%} ±{100 * error:4.1f}   {goal:14}{'MISSED' if bad else ''}",
@@ -85,7 +85,7 @@ class Told:
         self.rows.append(
             {
                 "what": what,
-                "share": value,
+                "share": float(value),
                 "worlds": worlds,
                 "low": low,
                 "high": high,
@@ -518,7 +518,7 @@ def main() -> None:
     print(f"{time.monotonic() - began:.0f} s with {asked.processes} processes")
     if asked.out:
         about = {"commit": commit(), "machine": platform.platform(), "rows": told.rows}
-        asked.out.write_text(json.dumps(about, indent=2))
+        write_json(asked.out, about)
     if told.missed:
         print(f"missed: {'; '.join(told.missed)}")
         sys.exit(1 if asked.check else 0)

@@ -21,8 +21,8 @@ from tunewise.workspace.cores import usable_cores
 
 HERE = "this machine"
 GIB = 2**30
-# A CUDA context with PyTorch's kernels and cuBLAS's workspace, and what an allocator holds beyond
-# its tensors. Typical values; no card was at hand to measure them, see docs/planning.md.
+# A CUDA context with PyTorch's kernels, and what an allocator holds beyond its tensors: typical
+# values, not measured.
 CONTEXT_BYTES = 700e6
 ALLOCATOR = 0.05
 USED = 0.8  # of a CPU's free memory, as the training has it

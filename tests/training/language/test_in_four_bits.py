@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from test_memory import WIDE, arguments_of, even_rows, measured
-from tiny_language_models import random_rows, tiny_config, tiny_folder
+from tiny_language_models import on_a_processor, random_rows, tiny_config, tiny_folder
 
 from tunewise.training.fast.model import RowsLoss, base_of
 from tunewise.training.fast.packed import packed
@@ -47,6 +47,7 @@ def test_what_is_not_in_four_bits_stays_in_bfloat16_and_the_loss_with_it(wide: P
     assert ours.item() == pytest.approx(theirs.item(), rel=2e-2)
 
 
+@on_a_processor
 def test_the_foreseen_peak_is_that_of_the_real_trainer(wide: Path, tmp_path: Path) -> None:
     arguments, rows = arguments_of(bf16=True, load_in_4bit=True), even_rows(8, 100)
     foreseen = traced(tiny_config("llama", **WIDE), arguments, Step(rows[:4], 0, keeps_best=True))

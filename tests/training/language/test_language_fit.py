@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_language_models import reversing, tiny_folder, tiny_tokenizer
+from tiny_language_models import on_a_processor, reversing, tiny_folder, tiny_tokenizer
 from transformers import AutoConfig
 
 from tunewise.errors import BadInput, DataError, ModelError, OutOfMemory, TaskFileError
@@ -283,6 +283,7 @@ def test_more_than_memory_holds_is_refused_with_what_would_fit(
         tuned(job(tmp_path, llama), Silent())
 
 
+@on_a_processor
 def test_little_memory_recomputes_layers_and_says_so(
     llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_language_models import FAMILIES, random_rows, tiny_config, tiny_folder
+from tiny_language_models import FAMILIES, on_a_processor, random_rows, tiny_config, tiny_folder
 
 from tunewise.models.loading import quiet_transformers
 from tunewise.progress import Silent
@@ -76,6 +76,7 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_folder("llama", tmp_path_factory.mktemp("wide") / "model", **WIDE)
 
 
+@on_a_processor
 @pytest.mark.parametrize(
     ("kind", "bf16", "layers"),
     [

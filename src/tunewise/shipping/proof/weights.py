@@ -26,11 +26,13 @@ class Rounding:
     """By how much a format may change a value.
 
     Attributes:
+        dtype: to whose nearest value it rounds, once; None for other formats.
         share: of the value itself.
         of_largest: of the largest value in its row, for formats that scale blocks.
         floor: in any case, for the smallest numbers.
     """
 
+    dtype: torch.dtype | None = None
     share: float = 0.0
     of_largest: float = 0.0
     floor: float = 2.0**-24
@@ -38,20 +40,30 @@ class Rounding:
     def allows(self, found: Tensor, wanted: Tensor) -> bool:
         """Whether all of `found` could be `wanted`, rounded."""
         room = self.share * wanted.abs() + self.floor
+        if self.dtype:
+            exponents = torch.frexp(wanted).exponent  # wanted is 0.5 to 1 times two to the power
+            half = torch.full_like(wanted, torch.finfo(self.dtype).eps / 4)
+            room = room + torch.ldexp(half, exponents)  # half a unit in the last place
         if self.of_largest and wanted.ndim > 1:
             room = room + self.of_largest * wanted.abs().amax(-1, keepdim=True)
         return bool(((found - wanted).abs() <= room).all())
 
+    def rounded(self, wanted: Tensor) -> Tensor:
+        """Return what the format makes of values, where it rounds each by itself."""
+        return wanted.to(self.dtype).float() if self.dtype else wanted
+
 
 EXACT = Rounding(floor=0.0)
 ROUNDINGS = {
-    "f32": Rounding(2**-22),
-    "f16": Rounding(2**-10),
-    "bf16": Rounding(2**-8),
-    "q8_0": Rounding(2**-10, 1 / 127),
-    "q6_k": Rounding(2**-8, 1 / 16),
-    "q5_k_m": Rounding(2**-8, 1 / 8),
-    "q4_k_m": Rounding(2**-8, 1 / 3),
+    "f32": Rounding(share=2**-22),
+    # Half a unit in the last place, and what sums in another order leave: a merge in fewer bits
+    # rounds twice, which is beyond it in some of a tensor's values however little was learnt.
+    "f16": Rounding(torch.float16, share=2**-21),
+    "bf16": Rounding(torch.bfloat16, share=2**-21),
+    "q8_0": Rounding(share=2**-10, of_largest=1 / 127),
+    "q6_k": Rounding(share=2**-8, of_largest=1 / 16),
+    "q5_k_m": Rounding(share=2**-8, of_largest=1 / 8),
+    "q4_k_m": Rounding(share=2**-8, of_largest=1 / 3),
 }
 
 
@@ -107,7 +119,10 @@ def _explained(
     learnt = wanted - base
     if learnt.norm() <= TOUCHED * wanted.norm():
         return "base", None
-    return _adapter_part(found - base, learnt, float(wanted.abs().max()))
+    kept = rounding.rounded(wanted) - base  # what was learnt and is more than a step of the format
+    if not kept.any():
+        return "differs", None
+    return _adapter_part(found - base, kept, float(wanted.abs().max()))
 
 
 def _adapter_part(found: Tensor, learnt: Tensor, largest: float) -> tuple[str, float | None]:
@@ -115,7 +130,7 @@ def _adapter_part(found: Tensor, learnt: Tensor, largest: float) -> tuple[str, f
 
     Args:
         found: exported weights less the base model's.
-        learnt: trained weights less the base model's.
+        learnt: trained weights, in the format, less the base model's.
         largest: of the trained weights.
     """
     size = float(learnt.norm())

@@ -235,7 +235,9 @@ def _compiled(
     progress: Progress,
 ) -> bool:
     """Compile the layers if the training is long enough to repay it; return whether."""
-    if "compile" in arguments.switched_off or isinstance(loss, PlainLoss) or not pays(seconds):
+    if "compile" in arguments.switched_off or isinstance(loss, PlainLoss):
+        return False
+    if not pays(seconds, where.type):
         return False
     if not can_compile(where.type):
         progress.line(

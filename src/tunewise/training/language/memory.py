@@ -22,7 +22,9 @@ from tunewise.training.language.traced import Step, traced
 
 FEW = 2  # layers of the smaller model that is traced, where all do the same
 # What lies in memory however many tokens a pass has.
-HELD = ("frozen weights", "trained weights", "optimizer", "best weights so far")
+HELD = (
+    "frozen weights", "trained weights", "optimizer", "best weights so far", "cuBLAS's workspaces",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
