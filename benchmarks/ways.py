@@ -9,8 +9,9 @@ would get; the run folder stays under --folder, and an interrupted benchmark car
 
 There is no goal but completeness: every way has a figure with an interval. --check exits 1 when one
 has none. Accuracies don't depend on how busy the machine is. --rows are the test rows of each way;
-those that think are judged on a quarter of them, since SmolLM2 writes 1,000 tokens on each, and
-tuned candidates on all. On 2 idle cores 200 rows take about 25 minutes a data set without --tuned.
+those that think are judged on a twelfth of them, since SmolLM2 writes 1,000 tokens on each, and
+tuned candidates on all. On 2 idle cores 200 rows of tickets take about 25 minutes without --tuned,
+and contracts, whose answers are long, twice that.
 --quick: 8 rows, BANKING77 alone, without thinking.
 
     python benchmarks/ways.py --folder DIR [--rows N] [--validation-rows N] [--only NAME] [--tuned]
@@ -41,7 +42,8 @@ TUNED: dict[str, Any] = {
         "lora": {"name": "tuned", "allow": ["nothing-supervised", "truncated-answer"]}
     },
 }
-THINKING = 4  # of so many rows, one is thought about
+THINKING = 12  # of so many rows, one is thought about
+SEARCHED = {"support-tickets": 8, "plain-english-contracts": 2}  # requests to a validation row
 
 
 def ways(task: str, rows: int, validation_rows: int) -> dict[str, dict[str, Any]]:
@@ -57,7 +59,7 @@ def ways(task: str, rows: int, validation_rows: int) -> dict[str, dict[str, Any]
         "searched": {
             "shots": [0, shots],
             "select": ["nearest", "fused"],
-            "search": {"requests": 8 * validation_rows, "proposals": 2, "draws": 1},
+            "search": {"requests": SEARCHED[task] * validation_rows, "proposals": 2, "draws": 1},
         },
     }
     return {
