@@ -141,11 +141,14 @@ def licence_in(tags: Iterable[str] | None) -> str | None:
 
 @contextmanager
 def hub_errors(repo: Repo) -> Iterator[None]:
-    """Turn what huggingface_hub raises into one clear line."""
+    """Turn what huggingface_hub raises into one clear line, without a line for each new try."""
     from huggingface_hub import constants, errors
+    from huggingface_hub.utils import logging
 
     page = f"{constants.ENDPOINT}/{PAGES[repo.kind]}{repo.id}"
     refused = REFUSED[repo.kind]
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()
     try:
         yield
     except TunewiseError:
@@ -170,6 +173,8 @@ def hub_errors(repo: Repo) -> Iterator[None]:
             f" ({one_line(str(error), 200)})",
             mend=CONNECT,
         ) from error
+    finally:
+        logging.set_verbosity(level)
 
 
 def _bar_class(advance: Callable[[float], None]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ from planned_task import models, write_task
 from tunewise import pipeline
 from tunewise.errors import BadInput
 from tunewise.files import read_record
-from tunewise.planning.budget import compared, exceeded
+from tunewise.planning.budget import compared
 from tunewise.planning.estimate import Between, Estimate, Plan, Total
+from tunewise.planning.limits import exceeded, where_kept
 from tunewise.progress import Silent
 from tunewise.task.settings import BudgetSettings
 
@@ -38,6 +40,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def total(low: float, high: float, usd: float | None = None) -> Total:
     paid = None if usd is None else Between(usd / 2, usd)
     return Total("a40", True, Between(low, high), paid, 1.0, "estimate")
+
+
+def test_a_plan_says_where_a_budget_is_kept() -> None:
+    totals = [total(60, 120, 0.02), replace(total(60, 5000, 9.0), machine="t4")]
+    hours, cheap = BudgetSettings(hours=1), BudgetSettings(usd=0.0001)
+    assert where_kept(totals, hours) == "the budget (1 hours) is kept on a40"
+    assert "(0.0001 US dollars) is kept nowhere" in where_kept(totals, cheap)
+    many = [replace(total(60, 120), machine=f"card-{number}") for number in range(9)]
+    assert where_kept(many, hours).endswith("card-0, card-1, card-2, card-3 and 5 more")
 
 
 def test_the_upper_end_of_the_range_counts() -> None:

@@ -14,6 +14,7 @@ from itertools import combinations
 import numpy as np
 
 from tunewise.evaluation.mean import mean_interval
+from tunewise.evaluation.proportion import share
 from tunewise.overlap import normal, rouge_l
 from tunewise.records import Consistency, Example, Prediction, Ways
 
@@ -42,7 +43,7 @@ def consistency(
         over=over,
         requests=len(several),
         answers=sum(len(given) for given in several),
-        alike=mean_interval(np.array(same, dtype=np.float64)),
+        alike=share(sum(same), len(same)),
         likeness=near,
     )
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from tunewise.errors import BadInput
 from tunewise.planning.estimate import Between, Plan, Total
 from tunewise.planning.hardware import this_machine
+from tunewise.planning.limits import exceeded
 from tunewise.planning.plan import Asked, elsewhere, of_rows
 from tunewise.planning.rows import Rows
 from tunewise.progress import Progress, clock
@@ -63,30 +64,6 @@ def within_budget(rows: Rows, progress: Progress, consent: Consent | None) -> Pl
             " --yes.",
         )
     return plan
-
-
-def exceeded(total: Total, budget: BudgetSettings) -> str | None:
-    """Return by what a total goes over a budget, in a sentence; None where it doesn't.
-
-    The upper end of the range counts: a budget is what may not be gone over.
-    """
-    if total.seconds is None:
-        return "Not every candidate fits into this machine's memory, whatever the budget."
-    hours = total.seconds.high / 3600
-    if budget.hours is not None and hours > budget.hours:
-        return (
-            f"The run may take {clock(total.seconds.low)} to {clock(total.seconds.high)}, and the"
-            f" budget is {budget.hours:g} hours."
-        )
-    if budget.usd is not None:
-        if total.usd is None:
-            return None
-        if total.usd.high > budget.usd:
-            return (
-                f"The run may cost {total.usd.low:.2f} to {total.usd.high:.2f} US dollars, and the"
-                f" budget is {budget.usd:g}."
-            )
-    return None
 
 
 def _instead(plan: Plan, elsewhere: Sequence[Total], budget: BudgetSettings) -> str:

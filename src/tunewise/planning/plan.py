@@ -17,6 +17,7 @@ from tunewise.data.split import split
 from tunewise.planning.estimate import NOTHING, Between, Estimate, Plan, Total
 from tunewise.planning.fits import mends
 from tunewise.planning.hardware import HERE, Machine, hardware, machine, priced, this_machine
+from tunewise.planning.limits import where_kept
 from tunewise.planning.measured import Rate, encoder_rate, language_rate, product_rate
 from tunewise.planning.rates import money, seconds
 from tunewise.planning.rows import Rows
@@ -143,7 +144,7 @@ def of_rows(rows: Rows, asked: Asked, at: Machine, progress: Progress) -> Plan:
         totals=tuple(ordered),
         cheapest=best,
         measured=rate,
-        notes=_notes(made, at, rate),
+        notes=(*_notes(made, at, rate), *_budget(rows, ordered, asked)),
     )
 
 
@@ -195,6 +196,11 @@ def _lengths(loads: Mapping[str, Load]) -> tuple[int, int, int] | None:
     longest = max((one for one in counted if len(one)), key=lambda one: float(np.median(one)))
     middle, most = np.percentile(longest, [50, 95])
     return int(middle), int(most), int(longest.max())
+
+
+def _budget(rows: Rows, totals: list[Total], asked: Asked) -> tuple[str, ...]:
+    budget = rows.task.budget
+    return (where_kept(totals, budget),) if budget and asked.elsewhere else ()
 
 
 def _notes(made: list[Estimate], at: Machine, rate: float | None) -> tuple[str, ...]:
