@@ -53,7 +53,17 @@ def _end_token_missing(_: Subject, folder: Path) -> None:
 
 
 def _wrong_merge_dtype(subject: Subject, folder: Path) -> None:
-    _save(_merged(subject, dtype=torch.bfloat16), folder)
+    """Merge in bf16 throughout: base and adapter, as a model loaded in bf16 has them.
+
+    A base that is stored in bf16 loses nothing by that, so the adapter has to be rounded too.
+    """
+    adapter = folder / "careless"
+    shutil.copytree(subject.folder / "adapter", adapter)
+    file = adapter / "adapter_model.safetensors"
+    rounded = {name: tensor.bfloat16() for name, tensor in load_file(file).items()}
+    save_file(rounded, file, metadata={"format": "pt"})
+    _save(merged(load_causal(_base(subject), torch.bfloat16), adapter), folder)
+    shutil.rmtree(adapter)
 
 
 def _adapter_not_applied(subject: Subject, folder: Path) -> None:
@@ -121,10 +131,6 @@ FAULTS: dict[CauseName, Callable[[Subject, Path], None]] = {
     "special tokens added twice": _added_twice,
     "scale alpha/r wrong": _scale_wrong,
 }
-
-
-def _merged(subject: Subject, dtype: torch.dtype) -> Any:
-    return merged(load_causal(_base(subject), dtype), subject.folder / "adapter")
 
 
 def _base(subject: Subject) -> Path:

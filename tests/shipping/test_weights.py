@@ -27,7 +27,7 @@ def test_one_rounding_of_a_float32_merge_is_the_trained_model(name: str) -> None
     assert not compared([("w", found, wanted)], ROUNDINGS[name], lambda: {"w": base}).off
 
 
-@pytest.mark.parametrize("learnt", [0.3, 0.03, 0.003])
+@pytest.mark.parametrize("learnt", [0.3, 0.03, 0.003, 0.0005])
 def test_a_merge_in_bfloat16_is_named_however_little_was_learnt(learnt: float) -> None:
     base, part = adapted(learnt)
     found = (base.bfloat16() + part.bfloat16()).float()

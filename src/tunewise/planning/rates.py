@@ -14,10 +14,11 @@ from tunewise.planning.measured import Rate
 
 # Share of a card's dense bf16 rate that a training step reaches. Published: Qwen's README (2024),
 # Qwen-7B on an A100 80GB, a row at a time with layers computed anew: LoRA 0.24 at 256 tokens and
-# 0.44 at 2,048, QLoRA 0.10 and 0.33, operations reckoned as here. The upper end leaves room for
-# packing.
+# 0.44 at 2,048, operations reckoned as here. Measured here, an 8B model on an H100: LoRA 0.31 and
+# 0.38, QLoRA 0.97 of LoRA, since weights in NF4 are made whole once a pass (docs/evidence.md). Its
+# lower end leaves room for cards whose memory is slower.
 TRAINED = Between(0.22, 0.52)
-TRAINED_IN_4BIT = Between(0.09, 0.38)
+TRAINED_IN_4BIT = Between(0.17, 0.50)
 ANSWERED = Between(0.15, 0.50)
 ON_CPU = Between(0.15, 0.45)  # of the bf16 product rate, where the step itself couldn't be measured
 LAUNCH = Between(4e-6, 12e-6)  # seconds that a card's driver takes for one operation

@@ -7,6 +7,7 @@ bits. Knows nothing of files.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -41,8 +42,10 @@ class Rounding:
         """Whether all of `found` could be `wanted`, rounded."""
         room = self.share * wanted.abs() + self.floor
         if self.dtype:
+            about = torch.finfo(self.dtype)
             exponents = torch.frexp(wanted).exponent  # wanted is 0.5 to 1 times two to the power
-            half = torch.full_like(wanted, torch.finfo(self.dtype).eps / 4)
+            exponents = exponents.clamp(min=round(math.log2(about.tiny)) + 1)
+            half = torch.full_like(wanted, about.eps / 4)
             room = room + torch.ldexp(half, exponents)  # half a unit in the last place
         if self.of_largest and wanted.ndim > 1:
             room = room + self.of_largest * wanted.abs().amax(-1, keepdim=True)
@@ -56,10 +59,10 @@ class Rounding:
 EXACT = Rounding(floor=0.0)
 ROUNDINGS = {
     "f32": Rounding(share=2**-22),
-    # Half a unit in the last place, and what sums in another order leave: a merge in fewer bits
-    # rounds twice, which is beyond it in some of a tensor's values however little was learnt.
-    "f16": Rounding(torch.float16, share=2**-21),
-    "bf16": Rounding(torch.bfloat16, share=2**-21),
+    # Half a unit in the last place, and a float32 sum's own rounding: a merge in fewer bits rounds
+    # twice, which is beyond it in some of a tensor's values however little was learnt.
+    "f16": Rounding(torch.float16, share=2**-23, floor=0.0),
+    "bf16": Rounding(torch.bfloat16, share=2**-23, floor=0.0),
     "q8_0": Rounding(share=2**-10, of_largest=1 / 127),
     "q6_k": Rounding(share=2**-8, of_largest=1 / 16),
     "q5_k_m": Rounding(share=2**-8, of_largest=1 / 8),
