@@ -58,6 +58,7 @@ from tunewise.rendering.rows import Renderer
 from tunewise.rendering.wording import wording
 from tunewise.training.fast.model import PlainLoss
 from tunewise.training.fast.packed import Row, packed
+from tunewise.training.language.arguments import Arguments
 from tunewise.viewing.material import material
 from tunewise.workspace.environment import environment
 
@@ -135,12 +136,47 @@ def adapter(model: Any, *, ours: bool) -> Any:
         return get_peft_model(model, config)
 
 
+def arguments_of(
+    *, rate: float, rows_per_step: int, max_length: int, lora: dict[str, object], in_4bit: bool
+) -> Arguments:
+    """Return what tunewise trains with for an epoch, as plain as every arm."""
+    return Arguments(
+        method="lora",
+        learning_rate=rate,
+        num_train_epochs=1,
+        train_batch_size=rows_per_step,
+        weight_decay=0.0,
+        warmup_ratio=0.0,
+        lr_scheduler_type="linear",
+        max_grad_norm=1.0,
+        max_length=max_length,
+        bf16=True,
+        seed=0,
+        lora=lora,
+        load_in_4bit=in_4bit,
+        patience=1,
+        train_on="all",
+        switched_off=(),
+    )
+
+
+def trl_in_order() -> Any:
+    """Return TRL's trainer, its rows left in their order."""
+    from torch.utils.data import Sampler, SequentialSampler
+    from trl import SFTTrainer
+
+    class InOrder(SFTTrainer):
+        def _get_train_sampler(self, _: Any = None) -> Sampler[int]:
+            return SequentialSampler(self.train_dataset)
+
+    return InOrder
+
+
 def by_tunewise(given: Bench, folder: Path, *, compiled: bool) -> tuple[Any, Clock]:
     """Train as the candidate does, but for the order of rows, which is all arms'."""
     from tunewise.training.fast.compiled import compile_layers
     from tunewise.training.fast.model import RowsLoss
     from tunewise.training.language import trainer as training
-    from tunewise.training.language.arguments import Arguments
     from tunewise.training.language.callbacks import LowestLoss
     from tunewise.training.language.preflight import BUDGETS
 
@@ -148,23 +184,8 @@ def by_tunewise(given: Bench, folder: Path, *, compiled: bool) -> tuple[Any, Clo
     loss = RowsLoss(model)
     if compiled:
         compile_layers(loss.causal)
-    arguments = Arguments(
-        method="lora",
-        learning_rate=RATE,
-        num_train_epochs=1,
-        train_batch_size=ROWS_PER_STEP,
-        weight_decay=0.0,
-        warmup_ratio=0.0,
-        lr_scheduler_type="linear",
-        max_grad_norm=1.0,
-        max_length=MAX_LENGTH,
-        bf16=True,
-        seed=0,
-        lora={},
-        load_in_4bit=False,
-        patience=1,
-        train_on="all",
-        switched_off=(),
+    arguments = arguments_of(
+        rate=RATE, rows_per_step=ROWS_PER_STEP, max_length=MAX_LENGTH, lora={}, in_4bit=False
     )
     clock = Clock()
     training.order = lambda rows, *_: list(range(rows))  # type: ignore[attr-defined]
@@ -190,12 +211,7 @@ def by_tunewise(given: Bench, folder: Path, *, compiled: bool) -> tuple[Any, Clo
 def by_trl(given: Bench, folder: Path, arm: str) -> tuple[Any, Clock]:
     """Train with SFTTrainer."""
     from datasets import Dataset, disable_progress_bars
-    from torch.utils.data import Sampler, SequentialSampler
-    from trl import SFTConfig, SFTTrainer
-
-    class InOrder(SFTTrainer):
-        def _get_train_sampler(self, _: Any = None) -> Sampler[int]:
-            return SequentialSampler(self.train_dataset)
+    from trl import SFTConfig
 
     disable_progress_bars()
     columns: dict[str, Any] = {"input_ids": [row.ids.tolist() for row in given.train]}
@@ -214,7 +230,7 @@ def by_trl(given: Bench, folder: Path, arm: str) -> tuple[Any, Clock]:
     clock = Clock()
     with quiet_peft(), quiet_transformers():
         model = adapter(load_causal(given.model.path, dtype).requires_grad_(False), ours=False)
-        trainer = InOrder(
+        trainer = trl_in_order()(
             model=model,
             processing_class=load_tokenizer(given.model.path),
             train_dataset=Dataset.from_dict(columns),
@@ -269,7 +285,7 @@ def needed_flops(row: Row, model: Any) -> float:
     causal = model.get_base_model()
     config = causal.config
     frozen = sum(
-        module.get_base_layer().weight.numel()
+        module.get_base_layer().in_features * module.get_base_layer().out_features
         for module in causal.modules()
         if hasattr(module, "get_base_layer")
     )

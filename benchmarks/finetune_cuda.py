@@ -43,13 +43,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from finetune import EXAMPLES, TASKS, Clock
+from finetune import EXAMPLES, TASKS, Clock, arguments_of, needed_flops, trl_in_order
 from side_by_side import commit
 from torch import nn
 
 from tunewise.files import write_json
 from tunewise.models.configs import described
 from tunewise.models.loading import load_tokenizer, quiet_peft, quiet_transformers
+from tunewise.planning.doctor import cuda_rate
 from tunewise.planning.hardware import hardware
 from tunewise.progress import Silent
 from tunewise.training.fast.packed import Row
@@ -64,30 +65,10 @@ WARM = 2  # steps that aren't timed
 RATE = 3e-4
 AIM = 0.55
 BF16 = 0.02  # by which losses may differ
-
-
-def arguments_of(method: str, rows_per_step: int) -> Arguments:
-    return Arguments(
-        method="lora",
-        learning_rate=RATE,
-        num_train_epochs=1,
-        train_batch_size=rows_per_step,
-        weight_decay=0.0,
-        warmup_ratio=0.0,
-        lr_scheduler_type="linear",
-        max_grad_norm=1.0,
-        max_length=LENGTH,
-        bf16=True,
-        seed=0,
-        lora={
-            "r": 16, "lora_alpha": 32, "lora_dropout": 0.0, "target_modules": "all-linear",
-            "use_dora": False, "use_rslora": False,
-        },
-        load_in_4bit=method == "qlora",
-        patience=1,
-        train_on="all",
-        switched_off=(),
-    )  # fmt: skip
+ADAPTER: dict[str, object] = {
+    "r": 16, "lora_alpha": 32, "lora_dropout": 0.0, "target_modules": "all-linear",
+    "use_dora": False, "use_rslora": False,
+}  # fmt: skip
 
 
 def lengths_of(kind: str, tokenizer: Path) -> list[tuple[int, int]]:
@@ -208,16 +189,11 @@ def by_trl(
     model: Any, rows: list[Row], arm: str, *, packing: bool, tokenizer: Path, folder: Path
 ) -> tuple[Clock, str]:
     from datasets import Dataset, disable_progress_bars
-    from torch.utils.data import Sampler, SequentialSampler
-    from trl import SFTConfig, SFTTrainer
-
-    class InOrder(SFTTrainer):
-        def _get_train_sampler(self, _: Any = None) -> Sampler[int]:
-            return SequentialSampler(self.train_dataset)
+    from trl import SFTConfig
 
     disable_progress_bars()
     columns: dict[str, Any] = {"input_ids": [row.ids[:LENGTH].tolist() for row in rows]}
-    options: dict[str, Any] = {"per_device_train_batch_size": 8}
+    options: dict[str, Any] = {}
     sizes: tuple[int, ...] = (8,)
     per_step = 8
     if arm != "trl-defaults":
@@ -235,7 +211,7 @@ def by_trl(
         trainer = None
         try:
             with quiet_transformers():
-                trainer = InOrder(
+                trainer = trl_in_order()(
                     model=model,
                     processing_class=load_tokenizer(tokenizer),
                     train_dataset=Dataset.from_dict(columns),
@@ -257,36 +233,10 @@ def by_trl(
     return InTime(), "out of memory"
 
 
-def needed_flops(row: Row, model: Any) -> float:
-    """Return the FLOPs that one step on a row needs, as in finetune.py."""
-    causal = model.get_base_model()
-    config = causal.config
-    layers = [m.get_base_layer() for m in causal.modules() if hasattr(m, "get_base_layer")]
-    held = sum(layer.in_features * layer.out_features for layer in layers)
-    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    heads = config.num_attention_heads * config.head_dim * config.num_hidden_layers
-    attention = 3 * 2 * 2 * (row.read * (row.read + 1) / 2) * heads
-    head = 2 * 2 * row.targets * config.vocab_size * config.hidden_size
-    return float(row.read * (4 * held + 6 * trained) + attention + head)
-
-
-def product_rate(size: int = 8192, turns: int = 20) -> float:
-    """Return the FLOPs per second of a square bf16 product on the card."""
-    one, other = (torch.randn(size, size, device="cuda").bfloat16() for _ in range(2))
-    for _ in range(3):
-        one @ other
-    torch.cuda.synchronize()
-    began = time.perf_counter()
-    for _ in range(turns):
-        one @ other
-    torch.cuda.synchronize()
-    return turns * 2 * size**3 / (time.perf_counter() - began)
-
-
 def one_method(asked: argparse.Namespace) -> None:
     """Train all arms of one method in this process; print what each finds as a line of JSON."""
     config = described(asked.model).config
-    base, rate = frozen(config, asked.method), product_rate()
+    base, rate = frozen(config, asked.method), cuda_rate(random=True)
     print(json.dumps({"rate": rate}), flush=True)
     for arm in asked.arms.split(","):
         for kind in asked.rows.split(","):
@@ -300,7 +250,11 @@ def one_arm(
     """Train a new adapter on frozen weights; return the figures, and the weights without it."""
     per_step = ROWS_PER_STEP[kind]
     rows = made_rows(kind, per_step * asked.steps, base.config.vocab_size, asked.tokenizer)
-    arguments, began = arguments_of(asked.method, per_step), time.perf_counter()
+    began = time.perf_counter()
+    arguments = arguments_of(
+        rate=RATE, rows_per_step=per_step, max_length=LENGTH, lora=ADAPTER,
+        in_4bit=asked.method == "qlora",
+    )  # fmt: skip
     if arm.startswith("tunewise"):
         model: Any = adapted(base, arguments, "benchmark")
     else:
@@ -308,9 +262,9 @@ def one_arm(
 
         base.set_attn_implementation("sdpa")
         torch.manual_seed(0)
-        settings: dict[str, Any] = dict(arguments.lora or {})
+        settings: Any = LoraConfig(task_type="CAUSAL_LM", **ADAPTER)
         with quiet_peft():
-            model = get_peft_model(base, LoraConfig(task_type="CAUSAL_LM", **settings))
+            model = get_peft_model(base, settings)
     with tempfile.TemporaryDirectory() as folder:
         if arm.startswith("tunewise"):
             clock, how = by_tunewise(

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,13 +58,11 @@ def _wrong_merge_dtype(subject: Subject, folder: Path) -> None:
 
     A base that is stored in bf16 loses nothing by that, so the adapter has to be rounded too.
     """
-    adapter = folder / "careless"
-    shutil.copytree(subject.folder / "adapter", adapter)
-    file = adapter / "adapter_model.safetensors"
-    rounded = {name: tensor.bfloat16() for name, tensor in load_file(file).items()}
-    save_file(rounded, file, metadata={"format": "pt"})
-    _save(merged(load_causal(_base(subject), torch.bfloat16), adapter), folder)
-    shutil.rmtree(adapter)
+    with _careless(subject, folder) as adapter:
+        file = adapter / "adapter_model.safetensors"
+        rounded = {name: tensor.bfloat16() for name, tensor in load_file(file).items()}
+        save_file(rounded, file, metadata={"format": "pt"})
+        _save(merged(load_causal(_base(subject), torch.bfloat16), adapter), folder)
 
 
 def _adapter_not_applied(subject: Subject, folder: Path) -> None:
@@ -110,13 +109,11 @@ def _added_twice(_: Subject, folder: Path) -> None:
 
 
 def _scale_wrong(subject: Subject, folder: Path) -> None:
-    adapter = folder / "careless"
-    shutil.copytree(subject.folder / "adapter", adapter)
-    about = read_json(adapter / "adapter_config.json")
-    about["lora_alpha"] *= 2
-    _write(adapter / "adapter_config.json", about)
-    _save(merged(load_causal(_base(subject), torch.float32), adapter), folder)
-    shutil.rmtree(adapter)
+    with _careless(subject, folder) as adapter:
+        about = read_json(adapter / "adapter_config.json")
+        about["lora_alpha"] *= 2
+        _write(adapter / "adapter_config.json", about)
+        _save(merged(load_causal(_base(subject), torch.float32), adapter), folder)
 
 
 FAULTS: dict[CauseName, Callable[[Subject, Path], None]] = {
@@ -131,6 +128,15 @@ FAULTS: dict[CauseName, Callable[[Subject, Path], None]] = {
     "special tokens added twice": _added_twice,
     "scale alpha/r wrong": _scale_wrong,
 }
+
+
+@contextmanager
+def _careless(subject: Subject, folder: Path) -> Iterator[Path]:
+    """Lend a copy of the adapter that may be spoilt."""
+    adapter = folder / "careless"
+    shutil.copytree(subject.folder / "adapter", adapter)
+    yield adapter
+    shutil.rmtree(adapter)
 
 
 def _base(subject: Subject) -> Path:

@@ -178,17 +178,19 @@ def _rates() -> list[Check]:
     import torch
 
     if torch.cuda.is_available():
-        return [Check("bf16 products", f"{_cuda_rate() / 1e12:.1f} TFLOP/s measured")]
+        return [Check("bf16 products", f"{cuda_rate() / 1e12:.1f} TFLOP/s measured")]
     return [
         Check("bf16 products", f"{product_rate() / 1e9:,.0f} GFLOP/s measured"),
         Check("memory copies", f"{copy_rate() / 1e9:.1f} GB/s measured"),
     ]
 
 
-def _cuda_rate(size: int = 8192, turns: int = 20) -> float:
+def cuda_rate(size: int = 8192, turns: int = 20, *, random: bool = False) -> float:
+    """Return the operations a second of a square bf16 product on the card, of ones or random."""
     import torch
 
-    a = torch.ones(size, size, dtype=torch.bfloat16, device="cuda")
+    fill = torch.randn if random else torch.ones
+    a = fill(size, size, dtype=torch.bfloat16, device="cuda")
     for _ in range(3):
         a @ a
     torch.cuda.synchronize()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tunewise.planning.estimate import Total
-from tunewise.planning.hardware import HERE
 from tunewise.progress import clock
 from tunewise.task.settings import BudgetSettings
 
@@ -48,12 +47,8 @@ def where_kept(totals: Sequence[Total], budget: BudgetSettings) -> str:
         f"{budget.usd:g} US dollars" if budget.usd is not None else "",
     ]
     words = f"the budget ({' and '.join(limit for limit in limits if limit)})"
-    kept = [_shown(t) for t in totals if t.fits and t.seconds and exceeded(t, budget) is None]
+    kept = [total.machine for total in totals if total.fits and exceeded(total, budget) is None]
     if not kept:
         return f"{words} is kept nowhere: give it fewer rows, epochs or candidates, or raise it"
     more = f" and {len(kept) - NAMED:,} more" if len(kept) > NAMED else ""
     return f"{words} is kept on {', '.join(kept[:NAMED])}{more}"
-
-
-def _shown(total: Total) -> str:
-    return "this machine" if total.machine == HERE else total.machine

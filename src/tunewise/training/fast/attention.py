@@ -321,6 +321,7 @@ def _on_cuda(
     return found
 
 
+@functools.cache  # looking a function over takes longer than calling it, and each layer asks
 def _fewer_key_heads(fewer: bool) -> dict[str, bool]:
     """Return how PyTorch wants to be told of them; some of its versions don't ask."""
     from torch.nn.attention.varlen import varlen_attn
