@@ -139,9 +139,9 @@ def shown(model: str, route: str, proof: Proof) -> Proof:
     """Print one proof and return it."""
     print(
         f"{model:18} {route:8} {proof.model:18} agrees {proof.agreement:8.2%} of"
-        f" {proof.positions:5,} (needs {proof.bar:.0%})  prompts {proof.prompts_equal:3}/"
-        f"{proof.rows:3}  log p off {proof.logp_mean or 0:.4f} at most"
-        f" {proof.logp_largest or 0:.4f}  {proof.metric} {proof.trained:.3f} ->"
+        f" {proof.positions:5,} (tied at {proof.tied:3} more; needs {proof.bar:.0%})"
+        f"  prompts {proof.prompts_equal:3}/{proof.rows:3}  log p off"
+        f" {proof.logp_mean or 0:.4f} at most {proof.logp_largest or 0:.4f}  {proof.metric} {proof.trained:.3f} ->"
         f" {proof.exported:.3f}"
         f"  {'passed' if proof.passed else 'FAILED ' + '; '.join(proof.failures)}",
         flush=True,

@@ -6,7 +6,7 @@ by other prices, volumes, limits or gains. Knows nothing of the command line.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +41,9 @@ def redecided(path: Path, wishes: Mapping[str, Any]) -> Verdict:
     settings = _settings(task, wishes)
     trusted(folder, "verdict")
     names = list(named(task.candidates))
-    files = {name: folder.candidate(name) for name in names}
-    dataset = load_dataset(folder)
-    test = set(read_record(folder.splits, Splits).test)
+    dataset = load_dataset(folder, only=set(read_record(folder.splits, Splits).test))
     cards = {
-        side: {n: read_record(f.scorecard(side), Scorecard) for n, f in files.items()}
+        side: {n: read_record(folder.candidate(n).scorecard(side), Scorecard) for n in names}
         for side in ("validation", "test")
     }
     metrics = sorted({m for card in cards["test"].values() for m in card.metrics})
@@ -57,8 +55,8 @@ def redecided(path: Path, wishes: Mapping[str, Any]) -> Verdict:
     return decided(
         validation=cards["validation"],
         test=cards["test"],
-        answers={n: read_records(f.predictions("test"), Prediction) for n, f in files.items()},
-        examples=[row for row in dataset.examples if row.id in test],
+        answers=_Answers(folder, names),
+        examples=dataset.examples,
         labels=dataset.labels,
         settings=settings,
         looks=read_record(folder.verdict, Verdict).looks,
@@ -68,6 +66,25 @@ def redecided(path: Path, wishes: Mapping[str, Any]) -> Verdict:
         else asked_of(task, task_folder_of(folder), Silent()),
         known={(c.challenger, c.incumbent, c.metric): c for c in _known(folder)},
     )
+
+
+class _Answers(Mapping[str, Sequence[Prediction]]):
+    """Every candidate's answers on the test rows, read when asked for: most never are."""
+
+    def __init__(self, folder: RunFolder, names: Sequence[str]) -> None:
+        self._files = {name: folder.candidate(name).predictions("test") for name in names}
+        self._read: dict[str, list[Prediction]] = {}
+
+    def __getitem__(self, name: str) -> list[Prediction]:
+        if name not in self._read:
+            self._read[name] = read_records(self._files[name], Prediction)
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
 
 
 def _known(folder: RunFolder) -> list[Comparison]:

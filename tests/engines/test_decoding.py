@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 import torch
 from tiny_language_models import FAMILIES, random_rows, tiny_model
 
+from tunewise.engines import generation
 from tunewise.engines.decoding import ROWS, Choice, Decoder, Row
 from tunewise.engines.generation import Writer
 from tunewise.engines.window import check_room
@@ -22,10 +24,21 @@ def prompts(count: int) -> list[list[int]]:
     return [row.ids.tolist() for row in random_rows(count, longest=30)]
 
 
-def alone(model: torch.nn.Module, given: Sequence[Sequence[int]], most: int) -> list[list[int]]:
-    """Return what the plain way writes, one prompt at a time."""
-    writer = Writer(model, NO_END, 0)
-    return [list(writer.write([prompt], most, Silent())[0].ids) for prompt in given]
+def alone(
+    model: Any, given: Sequence[Sequence[int]], most: int, ends: Sequence[int] = NO_END
+) -> list[list[int]]:
+    """Return what transformers writes, one prompt at a time, the end token left out."""
+    found = []
+    for prompt in given:
+        ids = torch.tensor([list(prompt)])
+        with torch.inference_mode():
+            whole = model.generate(
+                input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=most,
+                do_sample=False, eos_token_id=list(ends), pad_token_id=0,
+            )  # fmt: skip
+        new = whole[0, len(prompt) :].tolist()
+        found.append(new[:-1] if new[-1] in ends else new)
+    return found
 
 
 def written_with_joins(decoder: Decoder, rows: Sequence[Row]) -> None:
@@ -102,3 +115,52 @@ def test_attention_that_takes_no_mask_is_refused() -> None:
     model.config._attn_implementation = "flash_attention_2"
     with pytest.raises(ModelError, match="takes no mask"):
         Decoder(model)
+
+
+class TestWriter:
+    """Many answers are those that are written alone, however rows take turns."""
+
+    @pytest.mark.parametrize("family", FAMILIES)
+    def test_answers_that_end_make_place_for_others(
+        self, family: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(generation, "ROWS_TOGETHER", 4)
+        model = tiny_model(family).eval()
+        given = prompts(11)
+        ends = sorted({answer[5] for answer in alone(model, given[:6], NEW)})
+        expected = alone(model, given, NEW, ends)
+        written = Writer(model, ends, 0).write(given, NEW, Silent())
+        assert [list(one.ids) for one in written] == expected
+        assert [one.ended for one in written] == [len(ids) < NEW for ids in expected]
+        assert len({len(ids) for ids in expected}) > 1
+
+    def test_attention_that_takes_no_mask_is_left_to_transformers(self) -> None:
+        model = tiny_model("llama").eval()
+        given = prompts(5)
+        expected = alone(model, given, NEW)
+        model.set_attn_implementation("flex_attention")
+        writer = Writer(model, NO_END, 0)
+        with pytest.raises(ModelError, match="takes no mask"):
+            Decoder(model)
+        model.set_attn_implementation("sdpa")
+        written = writer.write(given, NEW, Silent())
+        assert [list(one.ids) for one in written] == expected
+
+    def test_a_seed_draws_the_same_whoever_else_is_asked(self) -> None:
+        writer = Writer(tiny_model("llama").eval(), NO_END, 0)
+        given = prompts(6)
+
+        def drawn(some: list[list[int]], seed: int) -> list[tuple[int, ...]]:
+            return [
+                one.ids for one in writer.write(some, NEW, Silent(), temperature=1.0, seed=seed)
+            ]
+
+        assert drawn(given, 3)[:2] == drawn(given[:2], 3)
+        assert drawn(given, 3) != drawn(given, 4)
+
+    def test_no_answer_goes_beyond_the_places_that_a_model_has(self) -> None:
+        model = tiny_model("llama").eval()
+        most = model.config.max_position_embeddings
+        long, short = [7] * (most - 3), [7, 8]
+        written = Writer(model, NO_END, 0).write([long, short], NEW, Silent())
+        assert [len(one.ids) for one in written] == [3, NEW]

@@ -10,11 +10,18 @@ import pytest
 from planned_task import models, plan_of, write_task
 
 from tunewise.cli.main import status
+from tunewise.data.read import read_dataset
+from tunewise.data.split import split
 from tunewise.errors import BadInput, ModelError
 from tunewise.planning.estimate import Between, Part
 from tunewise.planning.hardware import HERE, hardware, machine
 from tunewise.planning.measured import Rate
 from tunewise.planning.rates import money, seconds
+from tunewise.planning.rows import Rows
+from tunewise.planning.work import load
+from tunewise.progress import Silent
+from tunewise.task.load import load_task
+from tunewise.task.settings import columns_asked
 
 ALL = """\
   - majority
@@ -223,3 +230,34 @@ def test_a_mistake_is_one_line_and_status_2(
     task = write_task(folder, "  - majority\n")
     assert status(["plan", str(task), "--on", "a4"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("consistency", "times"),
+    [
+        ("{rewordings: [], seeds: 1}", 2),  # fitted anew, and asked all rows again
+        ("{rewordings: [case], seeds: 0}", 1),
+    ],
+)
+def test_asking_again_takes_time_too(folder: Path, consistency: str, times: int) -> None:
+    candidate = "  - lora: {model: ./writer, max_length: 200, num_train_epochs: 3}\n"
+    once = of_task(write_task(folder, candidate))
+    again = of_task(write_task(folder, candidate, more=f"consistency: {consistency}\n"))
+    assert again["train"] == pytest.approx(times * once["train"])
+    assert again["answer"] > 1.2 * once["answer"]
+
+
+def of_task(task: Path) -> dict[str, float]:
+    """Return the operations of each part of a task's only candidate."""
+    settings, folder = load_task(task), task.parent
+    dataset = read_dataset(
+        settings.data, folder, columns_asked(settings), kind=settings.kind, progress=Silent()
+    )
+    rows = Rows(settings, folder, dataset, split(dataset, settings.data, settings.seed))
+    (entry,) = settings.candidates
+    fitting = load(rows, entry).fitting
+    assert fitting is not None
+    found = dict.fromkeys(("train", "validate", "answer", "write"), 0.0)
+    for part in fitting(1e12, True, True).parts:
+        found[part.name] += part.flops
+    return found

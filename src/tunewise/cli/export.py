@@ -76,8 +76,9 @@ def _print(found: Exported, *, as_json: bool) -> None:
         return
     for proof in found.proofs:
         name = found.folder if proof.model == "." else found.folder / proof.model
+        tied = f" (tied at {proof.tied:,} more)" if proof.tied else ""
         typer.echo(
             f"{name}: proved in {proof.runtime} on {proof.rows:,} {proof.side} rows; likeliest"
-            f" token agrees at {proof.agreement:.2%} of {proof.positions:,} positions;"
+            f" token agrees at {proof.agreement:.2%} of {proof.positions:,} positions{tied};"
             f" {proof.metric} {proof.exported:.3f}, trained {proof.trained:.3f}"
         )

@@ -7,6 +7,7 @@ of where the rows came from.
 from __future__ import annotations
 
 import json
+from collections.abc import Container
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
@@ -62,8 +63,12 @@ def write_dataset(folder: RunFolder, dataset: Dataset) -> None:
     write_json(folder.dataset_about, about)
 
 
-def load_dataset(folder: RunFolder) -> Dataset:
+def load_dataset(folder: RunFolder, *, only: Container[str] | None = None) -> Dataset:
     """Return what `write_dataset` wrote.
+
+    Args:
+        folder: the run folder.
+        only: ids of the rows to make, in the dataset's order; all of them when None.
 
     Raises:
         RunFolderError: the files were changed from outside.
@@ -83,14 +88,15 @@ def load_dataset(folder: RunFolder) -> Dataset:
             where=str(folder.dataset),
             mend="It was changed from outside; delete it and run again.",
         ) from error
-    examples = tuple(_example(row) for row in table.to_pylist())
-    if len(examples) != about.rows:
+    if len(table) != about.rows:
         raise RunFolderError(
-            f"the file has {len(examples):,} rows and {folder.dataset_about.name} says"
-            f" {about.rows:,}",
+            f"the file has {len(table):,} rows and {folder.dataset_about.name} says {about.rows:,}",
             where=str(folder.dataset),
             mend="It was changed from outside; delete it and run again.",
         )
+    values = {name: table[name].to_pylist() for name in table.column_names}  # take imports pandas
+    wanted = [i for i, row in enumerate(values["id"]) if only is None or row in only]
+    examples = tuple(_example({name: values[name][i] for name in values}) for i in wanted)
     return Dataset(examples, about.labels, about.columns, about.left_out)
 
 
@@ -113,8 +119,10 @@ def load_format(folder: RunFolder) -> Format:
 
 
 def _example(row: dict[str, Any]) -> Example:
-    messages = tuple(Message(**message) for message in row["messages"])
-    return Example(**{**row, "columns": json.loads(row["columns"]), "messages": messages})
+    columns, messages = row["columns"], row["messages"]
+    row["columns"] = {} if columns == "{}" else json.loads(columns)
+    row["messages"] = tuple(Message(**message) for message in messages) if messages else ()
+    return Example(**row)
 
 
 def _schema() -> Any:

@@ -45,6 +45,15 @@ def layer_kinds(model: PreTrainedModel) -> tuple[set[str], int | None]:
     return kinds, window if SLIDING in kinds else None
 
 
+def takes_masks(model: PreTrainedModel) -> bool:
+    """Whether each of a model's layers can be told who sees whom."""
+    try:
+        layer_kinds(model)
+    except ModelError:
+        return False
+    return True
+
+
 def masks(
     model: PreTrainedModel, sees: torch.Tensor, queries: torch.Tensor, keys: torch.Tensor
 ) -> Mask:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from tunewise.engines import growing
 from tunewise.engines.attention import layer_kinds, masks
 
 if TYPE_CHECKING:
@@ -79,6 +80,8 @@ class Decoder:
 
     Args:
         model: a causal language model of transformers, in evaluation mode.
+        most_rows: that write side by side.
+        cached_tokens: of all rows together, padding included.
 
     Attributes:
         rows: in the order of the cache.
@@ -87,14 +90,17 @@ class Decoder:
         ModelError: an architecture whose attention can't be masked row by row.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(
+        self, model: Any, *, most_rows: int = ROWS, cached_tokens: int = CACHED_TOKENS
+    ) -> None:
         layer_kinds(model)
+        self._most_rows, self._cached_tokens = most_rows, cached_tokens
         self.model = model
         self.most_tokens: int | None = getattr(
             model.config.get_text_config(), "max_position_embeddings", None
         )
         self.rows: list[Row] = []
-        self._states: list[tuple[torch.Tensor, torch.Tensor]] = []  # [rows, heads, width, size]
+        self._cache: Cache | None = None
         self._real = torch.zeros((0, 0), dtype=torch.bool, device=model.device)  # [rows, width]
 
     def room_for(self, joining: Sequence[Row], row: Row) -> bool:
@@ -103,7 +109,8 @@ class Decoder:
         if not beside:
             return True
         widest = max(len(one.prompt) + one.most for one in [*beside, row])
-        return len(beside) < ROWS and (len(beside) + 1) * widest <= CACHED_TOKENS
+        tokens = (len(beside) + 1) * widest
+        return len(beside) < self._most_rows and tokens <= self._cached_tokens
 
     def join(self, rows: Sequence[Row]) -> None:
         """Read the prompts of new rows and give each its first token."""
@@ -118,8 +125,9 @@ class Decoder:
         causal = torch.ones((longest, longest), dtype=torch.bool, device=ids.device).tril()
         own = torch.eye(longest, dtype=torch.bool, device=ids.device)  # padding sees itself alone
         sees = causal & real[:, None, :] | own
-        logits, states = self._passed(ids, sees, _positions(real), _positions(real), ())
-        self._merge(states, real)
+        cache = growing.empty()
+        logits = self._passed(ids, sees, _positions(real), _positions(real), cache)
+        self._merge(cache, real)
         self.rows += rows
         self._pick(rows, logits)
 
@@ -128,9 +136,7 @@ class Decoder:
         ids = torch.tensor([[row.written[-1]] for row in self.rows], device=self.model.device)
         self._real = torch.nn.functional.pad(self._real, (0, 1), value=True)
         keys = _positions(self._real)
-        logits, self._states = self._passed(
-            ids, self._real[:, None, :], keys[:, -1:], keys, self._states
-        )
+        logits = self._passed(ids, self._real[:, None, :], keys[:, -1:], keys, self._cache)
         self._pick(self.rows, logits)
 
     def leave(self, rows: Sequence[Row]) -> None:
@@ -138,13 +144,16 @@ class Decoder:
         kept = [number for number, row in enumerate(self.rows) if row not in rows]
         self.rows = [self.rows[number] for number in kept]
         if not kept:
-            self._states, self._real = [], self._real[:0, :0]
+            self._cache, self._real = None, self._real[:0, :0]
             return
         places = torch.tensor(kept, device=self._real.device)
         self._real = self._real[places]
         first = int(self._real.any(0).int().argmax())  # columns that are padding for all who stay
         self._real = self._real[:, first:]
-        self._states = [(k[places, :, first:], v[places, :, first:]) for k, v in self._states]
+        with torch.inference_mode():
+            self._cache = growing.filled(
+                [(k[places, :, first:], v[places, :, first:])] for k, v in _states(self._cache)
+            )
 
     def _pick(self, rows: Sequence[Row], logits: torch.Tensor) -> None:
         best = logits.argmax(-1).tolist()
@@ -158,15 +167,12 @@ class Decoder:
         sees: torch.Tensor,
         queries: torch.Tensor,
         keys: torch.Tensor,
-        states: Sequence[tuple[torch.Tensor, torch.Tensor]],
-    ) -> tuple[torch.Tensor, list[tuple[torch.Tensor, torch.Tensor]]]:
-        """Return the logits of the last tokens [rows, vocab], and the cache after them."""
-        from transformers import DynamicCache
-
-        # Without a config no layer forgets what is outside its window: the masks say what is seen.
-        cache: Cache = DynamicCache(list(states)) if states else DynamicCache()
+        cache: Cache | None,
+    ) -> torch.Tensor:
+        """Return the logits of the last tokens [rows, vocab]; their keys and values are cached."""
         with torch.inference_mode():
-            logits = self.model(
+            # No layer of the cache forgets what is outside its window: the masks say what is seen.
+            logits: torch.Tensor = self.model(
                 input_ids=ids,
                 attention_mask=masks(self.model, sees, queries, keys),
                 position_ids=queries,
@@ -174,25 +180,24 @@ class Decoder:
                 use_cache=True,
                 logits_to_keep=1,
             ).logits
-        return logits[:, -1], [(layer.keys, layer.values) for layer in cache.layers]
+        return logits[:, -1]
 
-    def _merge(self, states: list[tuple[torch.Tensor, torch.Tensor]], real: torch.Tensor) -> None:
+    def _merge(self, cache: Cache, real: torch.Tensor) -> None:
         """Put new rows under those that are there, both padded on the left to one width."""
         if not self.rows:
-            self._states, self._real = states, real
+            self._cache, self._real = cache, real
             return
         width = max(self._real.shape[1], real.shape[1])
         old, new = width - self._real.shape[1], width - real.shape[1]
         pad = torch.nn.functional.pad
         self._real = torch.cat([pad(self._real, (old, 0)), pad(real, (new, 0))])
         with torch.inference_mode():
-            self._states = [
-                (
-                    torch.cat([pad(k, (0, 0, old, 0)), pad(more_k, (0, 0, new, 0))]),
-                    torch.cat([pad(v, (0, 0, old, 0)), pad(more_v, (0, 0, new, 0))]),
-                )
-                for (k, v), (more_k, more_v) in zip(self._states, states, strict=True)
-            ]
+            self._cache = growing.filled(zip(_states(self._cache), _states(cache), strict=True))
+
+
+def _states(cache: Cache | None) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Return each layer's keys and values, [rows, heads, width, size]."""
+    return [(layer.keys, layer.values) for layer in cache.layers] if cache else []
 
 
 def _positions(real: torch.Tensor) -> torch.Tensor:

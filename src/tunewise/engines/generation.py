@@ -1,25 +1,29 @@
 """Answers written by a causal language model, many prompts at a time.
 
 Given a loaded model and prompts as token ids, gives back the tokens it writes up to its end token.
-Prompts of like length are answered together; the result doesn't depend on which, but for rounding.
-Knows nothing of templates or of what is done with an answer.
+Answers are written side by side: as some end, others begin. The result doesn't depend on which are
+together, but for rounding. Knows nothing of templates or of what is done with an answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from tunewise.engines.attention import takes_masks
+from tunewise.engines.decoding import Choice, Decoder, Row
 from tunewise.engines.window import check_room
 from tunewise.models.loading import quiet_transformers
 from tunewise.progress import Progress, showing
 
 CACHE_BYTES = 1e9  # of keys and values of all rows that are answered together
 ROWS_TOGETHER = 32
+TURNOVER = 0.25  # share of the rows that have ended before others take their places
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,7 @@ class Writer:
 
     def __init__(self, model: Any, end_ids: Sequence[int], pad_id: int) -> None:
         self.model, self.end_ids, self.pad_id = model, list(end_ids), pad_id
+        self._masked = takes_masks(model)
         self.most_tokens: int | None = getattr(
             model.config.get_text_config(), "max_position_embeddings", None
         )
@@ -78,18 +83,67 @@ class Writer:
         for number, prompt in enumerate(prompts):
             name = names[number] if names else f"prompt {number + 1}"
             check_room(len(prompt), self.most_tokens, name)
+        with showing(progress, title, len(prompts)) as bar:
+            if not self._masked:
+                return self._by_generate(prompts, max_new_tokens, temperature, seed, bar.advance)
+            rows = [
+                Row(prompt, self._most(prompt, max_new_tokens), Choice(temperature, seed=of_row))
+                for prompt, of_row in zip(prompts, _seeds(seed, len(prompts)), strict=True)
+            ]
+            self._side_by_side(rows, bar.advance)
+        return [self._written(row.written[: row.most]) for row in rows]
+
+    def _most(self, prompt: Sequence[int], wanted: int) -> int:
+        return wanted if self.most_tokens is None else min(wanted, self.most_tokens - len(prompt))
+
+    def _side_by_side(self, rows: Sequence[Row], ended: Callable[[int], None]) -> None:
+        """Write all rows to their ends, those that may become longest first."""
+        cached = int(CACHE_BYTES / self._bytes_per_token())
+        decoder = Decoder(self.model, most_rows=ROWS_TOGETHER, cached_tokens=cached)
+        waiting = deque(sorted(rows, key=lambda row: -(len(row.prompt) + row.most)))
+        done: list[Row] = []
+        while waiting or decoder.rows:
+            joining: list[Row] = []
+            while waiting and decoder.room_for(joining, waiting[0]):
+                joining.append(waiting.popleft())
+            if joining:
+                decoder.join(joining)
+            else:
+                decoder.step()
+            for row in joining or decoder.rows:
+                if row not in done and (len(row.written) == row.most or self._ends(row)):
+                    done.append(row)
+            # When rows leave, what all others have is copied: so several leave at once. A row that
+            # has its most tokens leaves at once: the model may have no place for a further one.
+            full = any(len(row.written) >= row.most for row in done)
+            if full or len(done) > TURNOVER * (len(decoder.rows) - 1):
+                decoder.leave(done)
+                ended(len(done))
+                done = []
+
+    def _ends(self, row: Row) -> bool:
+        return row.written[-1] in self.end_ids
+
+    def _by_generate(
+        self,
+        prompts: Sequence[Sequence[int]],
+        max_new_tokens: int,
+        temperature: float,
+        seed: int,
+        ended: Callable[[int], None],
+    ) -> list[Written]:
+        """Have transformers write, a batch at a time: for attention that takes no mask of ours."""
         found: list[Written | None] = [None] * len(prompts)
         drawing = {"do_sample": True, "temperature": temperature, "top_p": 1.0, "top_k": 0}
         plain = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
-        with showing(progress, title, len(prompts)) as bar, drawn_from(seed, temperature):
-            lengths = [len(prompt) + max_new_tokens for prompt in prompts]
+        lengths = [len(prompt) + max_new_tokens for prompt in prompts]
+        with drawn_from(seed, temperature):
             for rows in together(lengths, int(CACHE_BYTES / self._bytes_per_token())):
                 some = [prompts[row] for row in rows]
-                how = drawing if temperature else plain
-                answers = self._answers(some, max_new_tokens, how)
+                answers = self._answers(some, max_new_tokens, drawing if temperature else plain)
                 for row, answer in zip(rows, answers, strict=True):
                     found[row] = answer
-                bar.advance(len(rows))
+                ended(len(rows))
         return [answer for answer in found if answer is not None]
 
     def _bytes_per_token(self) -> int:
@@ -125,7 +179,7 @@ class Writer:
             )
         return [self._written(row[longest:].tolist()) for row in whole.cpu()]
 
-    def _written(self, ids: list[int]) -> Written:
+    def _written(self, ids: Sequence[int]) -> Written:
         ends = [place for place, token in enumerate(ids) if token in self.end_ids]
         return Written(tuple(ids[: ends[0]] if ends else ids), bool(ends))
 
@@ -158,3 +212,9 @@ def together(lengths: Sequence[int], most: int) -> list[list[int]]:
             batches.append([])
         batches[-1].append(row)
     return batches
+
+
+def _seeds(seed: int, rows: int) -> list[int]:
+    """Return a seed for each row, so that what is drawn for one doesn't depend on the others."""
+    drawing = torch.Generator().manual_seed(seed)
+    return [int(one) for one in torch.randint(2**62, (rows,), generator=drawing)]

@@ -5,7 +5,7 @@ Knows nothing of how they come about.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 
@@ -38,6 +38,7 @@ class Part:
         operations: that one pass launches.
         reads: bytes of weights that one pass reads at least.
         least: share of it that is done even where early stopping ends it sooner.
+        requests: that it answers once the candidate is fitted; 0 for what belongs to the fit.
     """
 
     name: Literal["train", "validate", "answer", "write"]
@@ -46,6 +47,11 @@ class Part:
     operations: int
     reads: float
     least: float = 1.0
+    requests: int = 0
+
+    def times(self, factor: float) -> Part:
+        """Return so many times the work."""
+        return replace(self, flops=self.flops * factor, passes=self.passes * factor)
 
 
 @dataclass(frozen=True, slots=True)

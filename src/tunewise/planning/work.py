@@ -97,6 +97,10 @@ def load(rows: Rows, entry: Entry) -> Load:
         ModelError: a model that isn't there, or of the wrong kind.
         BadInput: a length that the model doesn't read.
     """
+    return _asked_again(rows, entry, _asked_once(rows, entry))
+
+
+def _asked_once(rows: Rows, entry: Entry) -> Load:
     settings = entry.settings
     if isinstance(settings, TuningSettings):
         return _tuned(rows, settings, entry.kind)
@@ -109,6 +113,25 @@ def load(rows: Rows, entry: Entry) -> Load:
     if isinstance(settings, ProbeSettings):
         return _probe(rows, settings)
     return Load(None, None)
+
+
+def _asked_again(rows: Rows, entry: Entry, once: Load) -> Load:
+    """Return a load with what the task's `consistency` adds: other wordings, and other seeds."""
+    asked, fitting = rows.task.consistency, once.fitting
+    if asked is None or fitting is None:
+        return once
+    judged = len(rows.side("test", getattr(entry.settings, "test_rows", None)))
+    further = min(asked.rows, judged) * (len(asked.rewordings) + asked.seeds)
+
+    def again(part: Part) -> Part:
+        return part.times(further / part.requests if part.requests else asked.seeds)
+
+    def more(room: float, cuda: bool, bf16: bool) -> Fitting:
+        found = fitting(room, cuda, bf16)
+        extra = [again(part) for part in found.parts]
+        return replace(found, parts=(*found.parts, *(part for part in extra if part.passes)))
+
+    return replace(once, fitting=more)
 
 
 def _model(name: str, rows: Rows, kind: str, *, writes: bool) -> Described:
@@ -176,7 +199,9 @@ def _tuned(rows: Rows, settings: TuningSettings, kind: str) -> Load:
         per_step = int(np.mean([row.read for row in train_rows]) * seen.arguments.train_batch_size)
         asked = min(settings.tokens_per_pass or usual, max(per_step, 1))
         anew = "checkpointing" not in seen.arguments.switched_off
-        found = seen.fit(room, asked, may_recompute=anew)
+        found = None
+        if _least_bytes(parameters, seen.arguments) <= room:
+            found = seen.fit(room, asked, may_recompute=anew)
         if found is None:
             trace = seen.trace(seen.longest_first(0), seen.layers if anew else 0)
             return Fitting(False, trace.peak, None, None, trace.kinds, ())
@@ -209,6 +234,13 @@ def _tuned(rows: Rows, settings: TuningSettings, kind: str) -> Load:
         settings,
         sample,
     )
+
+
+def _least_bytes(parameters: int, arguments: Any) -> float:
+    """Return fewer bytes than the weights take: where these don't fit, no pass is tried."""
+    if arguments.load_in_4bit:
+        return parameters / 2
+    return float(parameters * (BF16 if arguments.bf16 and arguments.method != "full" else 4))
 
 
 def _tuning_parts(
@@ -267,17 +299,19 @@ def _answering(
     prompts = np.concatenate([chosen.prompts, judged.prompts]).astype(float)
     answers = np.concatenate([chosen.answers, judged.answers]).astype(float)
     timed = min(TIMED, len(judged.prompts))
+    requests = len(prompts) + timed if len(judged.prompts) else 0  # else it chooses: part of a fit
     if labels:
         shared = max(chosen.shared, judged.shared)
         tokens = float((prompts - shared + labels).sum()) + shared
         passes = tokens / TOGETHER + timed
-        return (Part("answer", forward * tokens, passes, operations, weights),)
+        return (Part("answer", forward * tokens, passes, operations, weights, requests=requests),)
     written, read = float(answers.sum()), float(prompts.sum())
     one_by_one = timed * float(answers.mean()) if len(answers) else 0.0
     passes = written / WRITTEN_TOGETHER + one_by_one
+    writes = forward * (written + one_by_one)
     return (
-        Part("answer", forward * read, read / TOGETHER, operations, weights),
-        Part("write", forward * (written + one_by_one), passes, operations, weights),
+        Part("answer", forward * read, read / TOGETHER, operations, weights, requests=requests),
+        Part("write", writes, passes, operations, weights, requests=requests),
     )
 
 
@@ -341,8 +375,11 @@ def _encoder_parts(
     weights = sum(usual.kinds.get(kind, 0) for kind in ("trained weights", "frozen weights"))
     return (
         Part("train", each * tokens * epochs, tokens / filled * epochs, usual.operations, weights),
-        Part("answer", forward * read, read / 4096 + TIMED, usual.operations // 3, weights),
-    )
+        Part(
+            "answer", forward * read, read / 4096 + TIMED, usual.operations // 3, weights,
+            requests=len(train) + len(others) + TIMED,
+        ),
+    )  # fmt: skip
 
 
 def _prompt(rows: Rows, settings: PromptSettings) -> Load:
@@ -389,7 +426,10 @@ def _probe(rows: Rows, settings: ProbeSettings) -> Load:
     weights = parameters_of(model) * 4
     flops = 2.0 * parameters_of(model) * float(lengths.sum())
     layers = int(model.config.num_hidden_layers)
-    part = Part("answer", flops, lengths.sum() / 4096 + TIMED, 20 * layers, weights)
+    part = Part(
+        "answer", flops, lengths.sum() / 4096 + TIMED, 20 * layers, weights,
+        requests=len(lengths) + TIMED,
+    )  # fmt: skip
 
     def fitting(room: float, _cuda: bool, _bf16: bool) -> Fitting:
         return Fitting(
@@ -402,20 +442,29 @@ def _probe(rows: Rows, settings: ProbeSettings) -> Load:
 
 def parameters_of(model: Described) -> int:
     """Return how many parameters a model has, counted without making them."""
+    from tunewise.training.language.memory import with_few_layers
+
+    if model.name not in _COUNTED:
+        few = with_few_layers(model.config) if model.writes else None
+        if few is None:
+            _COUNTED[model.name] = _counted(model.config, writes=model.writes)
+        else:
+            small, large = (_counted(one, writes=True) for one in (few.small, few.large))
+            _COUNTED[model.name] = round(small + few.times * (large - small))
+    return _COUNTED[model.name]
+
+
+def _counted(config: Any, *, writes: bool) -> int:
     from transformers import AutoModel, AutoModelForCausalLM
 
     from tunewise.tracing.fakes import on_meta
 
-    kind = AutoModelForCausalLM if model.writes else AutoModel
-
     def make() -> Any:
-        made = kind.from_config(model.config)
+        made = (AutoModelForCausalLM if writes else AutoModel).from_config(config)
         made.tie_weights()
         return made
 
-    if model.name not in _COUNTED:
-        _COUNTED[model.name] = sum(p.numel() for p in on_meta(make).parameters())
-    return _COUNTED[model.name]
+    return sum(p.numel() for p in on_meta(make).parameters())
 
 
 _COUNTED: dict[str, int] = {}

@@ -86,7 +86,8 @@ def _row(proof: Proof) -> str:
         f"`{proof.model}`",
         markdown(proof.runtime),
         f"{proof.prompts_equal:,} of {proof.rows:,}",
-        f"{proof.agreement:.2%} of {proof.positions:,}",
+        f"{proof.agreement:.2%} of {proof.positions:,}"
+        + (f", tied {proof.tied / proof.positions:.2%}" if proof.tied else ""),
         f"{proof.bar:.0%}",
         greedy,
         off,

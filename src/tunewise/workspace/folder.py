@@ -13,8 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import filelock
-
 from tunewise.errors import RunFolderError, RunInUse
 from tunewise.files import disk_errors, read_json, write_json, write_text
 from tunewise.version import __version__
@@ -251,6 +249,8 @@ def held(path: Path) -> Iterator[None]:
     Raises:
         RunInUse: another process holds it.
     """
+    import filelock  # loads asyncio and ssl, for which `decide` has no time
+
     with disk_errors(path):
         path.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(path / "lock", timeout=0)

@@ -7,6 +7,7 @@ killed counts as not done. Knows nothing of what a stage does.
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -50,8 +51,13 @@ def record_of(folder: RunFolder, name: str) -> StageRecord | None:
 
 
 def candidate_seconds(folder: RunFolder, name: str) -> float | None:
-    """Return how long a candidate's fit and answers took; None where they aren't all done."""
+    """Return how long a candidate's fits and answers took; None where they aren't all done.
+
+    Those of other wordings and of other seeds are among them where the task asks for them.
+    """
     stages = [f"{name}.fit", f"{name}.answers.validation", f"{name}.answers.test"]
+    again = re.compile(rf"{re.escape(name)}\.(rewordings|seed-\d+)")
+    stages += [file.stem for file in folder.stages.glob("*.json") if again.fullmatch(file.stem)]
     records = [record_of(folder, stage) for stage in stages]
     return None if None in records else sum(record.seconds for record in records if record)
 

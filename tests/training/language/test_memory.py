@@ -24,7 +24,7 @@ from tunewise.training.language.adapters import trainable
 from tunewise.training.language.arguments import Arguments, effective
 from tunewise.training.language.callbacks import LowestLoss
 from tunewise.training.language.memory import Foreseen, carried_on
-from tunewise.training.language.traced import Step, traced
+from tunewise.training.language.traced import Step, Traceable, traced
 from tunewise.training.language.trainer import LanguageTrainer
 
 WIDE = {"hidden_size": 96, "intermediate_size": 256, "num_hidden_layers": 4}
@@ -192,3 +192,18 @@ class TestFit:
         assert 0 <= seen.longest_that_fits(every - 1) < 60
         assert seen.fit(0.9 * every + 0.1 * seen.peak(seen.longest_first(0), 0), 480,
                         may_recompute=False) is None  # fmt: skip
+
+
+@pytest.mark.parametrize("four", [False, True])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:bitsandbytes")
+def test_a_model_traced_before_is_traced_as_if_it_were_new(four: bool) -> None:
+    if four:
+        pytest.importorskip("bitsandbytes")
+    config, arguments = tiny_config("llama", **WIDE), arguments_of(bf16=True, load_in_4bit=four)
+    steps = [
+        Step(even_rows(rows, 40), layers, on_cuda=cuda)
+        for rows, layers, cuda in [(1, 0, False), (3, 4, True), (2, 0, True), (1, 4, False)]
+    ]
+    reused = Traceable(config, arguments)
+    for step in [*steps, *reversed(steps)]:
+        assert reused.trace(step) == traced(config, arguments, step)

@@ -80,11 +80,12 @@ def proved(
         found.add(
             f"{len(seen.off):,} of {seen.compared:,} tensors aren't the trained ones", *seen.causes
         )
-    same, positions = _agreement(trained.rows, asked)
-    if same < bars.agreement * positions:
+    same, tied, positions = _agreement(trained.rows, asked)
+    if same + tied < bars.agreement * positions:
+        beside = f" (and is tied at {tied:,} more)" if tied else ""
         found.add(
-            f"the likeliest token agrees at {same / positions:.2%} of {positions:,} positions,"
-            f" below {bars.agreement:.0%}",
+            f"the likeliest token agrees at {same / positions:.2%} of {positions:,}"
+            f" positions{beside}, below {bars.agreement:.0%}",
             *_fallback(found),
         )
     ran_on = [
@@ -131,6 +132,7 @@ def proved(
         failures=tuple(found.failures),
         causes=tuple(found.causes),
         seconds=time.monotonic() - began,
+        tied=tied,
     )
 
 
@@ -174,14 +176,16 @@ def _check_prompts(
     return len(asked) - len(wrong)
 
 
-def _agreement(rows: Sequence[Row], asked: Sequence[Asked]) -> tuple[int, int]:
-    """Return at how many positions both find the same token likeliest, and of how many."""
-    pairs = [
-        (a, b)
-        for row, one in zip(rows, asked, strict=True)
-        for a, b in zip(row.steps.likeliest, one.steps.likeliest, strict=True)
-    ]
-    return sum(a == b for a, b in pairs), len(pairs)
+def _agreement(rows: Sequence[Row], asked: Sequence[Asked]) -> tuple[int, int, int]:
+    """Return at how many positions both find the same token likeliest, a tied one, and of all."""
+    same = tied = positions = 0
+    for row, one in zip(rows, asked, strict=True):
+        steps = zip(row.steps.likeliest, row.steps.tied, one.steps.likeliest, strict=True)
+        for ours, alike, theirs in steps:
+            positions += 1
+            same += ours == theirs
+            tied += ours != theirs and theirs in alike
+    return same, tied, positions
 
 
 def _greedy(rows: Sequence[Row], asked: Sequence[Asked]) -> float:

@@ -69,7 +69,7 @@ class Proof:
             `prompts_equal` counts texts.
         positions: of the trained candidate's own answers; for encoders, rows.
         agreement: share of them at which both find the same token (or label) most probable.
-        bar: that `agreement` must reach.
+        bar: that `agreement` must reach, with the share that is tied.
         greedy_agreement: share of tokens that are equal, place by place, in answers written freely.
         logp_largest, logp_mean: difference of log-probabilities along the answers, in nats.
         logp_unknown: positions at which the runtime doesn't tell the log-probability.
@@ -83,6 +83,8 @@ class Proof:
         failures: what didn't hold, in words.
         causes: what is likely wrong, the likeliest first.
         seconds: that the proof took.
+        tied: further positions at which both may mean the same: the trained model's own number
+            format doesn't tell the one's token from the other's.
     """
 
     model: str
@@ -109,6 +111,7 @@ class Proof:
     failures: tuple[str, ...]
     causes: tuple[Cause, ...]
     seconds: float
+    tied: int = 0
 
     @property
     def passed(self) -> bool:

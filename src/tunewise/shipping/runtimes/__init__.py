@@ -28,10 +28,13 @@ class Steps:
         likeliest: at each position of the answer, the id of the most probable token.
         logps: log-probability, in nats, of the token that the answer has there; None where the
             runtime doesn't tell.
+        tied: at each position, the ids that the model's number format doesn't tell from the most
+            probable one, itself among them; empty where the runtime doesn't tell.
     """
 
     likeliest: tuple[int, ...]
     logps: tuple[float | None, ...]
+    tied: tuple[frozenset[int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,8 @@ class TransformersRuntime:
         logps = logits.float().log_softmax(-1)  # [answer, vocab]
         said = torch.tensor(list(answer), device=logps.device)[:, None]
         own = logps.gather(-1, said)[:, 0]
-        return Steps(tuple(logps.argmax(-1).tolist()), tuple(own.tolist()))
+        tied = [frozenset(row.nonzero()[:, 0].tolist()) for row in _tied(logits)]
+        return Steps(tuple(logps.argmax(-1).tolist()), tuple(own.tolist()), tuple(tied))
 
     def wrote(self, prompt: Sequence[int], max_new_tokens: int) -> Wrote:
         """Return what generate writes."""
@@ -104,6 +105,17 @@ class TransformersRuntime:
         """Let go of the model."""
         self.model = None
         self._scorers.clear()
+
+
+def _tied(logits: torch.Tensor) -> torch.Tensor:
+    """Return which logits lie within one step of their number format below the highest.
+
+    Neighbours in a format are what rounding once tells apart at best; what a model computes was
+    rounded many times.
+    """
+    highest = logits.amax(-1, keepdim=True).float()
+    step = torch.finfo(logits.dtype).eps * 2 ** highest.abs().log2().floor()
+    return logits.float() >= highest - step
 
 
 def merged_runtime(folder: Path, dtype: torch.dtype) -> TransformersRuntime:

@@ -18,5 +18,14 @@ def recompute(causal: Any, layers: int) -> None:
         causal.activation_checkpointing_enable(activation_checkpointing_kwargs=how)
     else:  # its name in transformers before 5.20
         causal.gradient_checkpointing_enable(gradient_checkpointing_kwargs=how)
+    # Gradients of the embeddings' output are for the reentrant way alone.
+    causal.disable_input_require_grads()
     for layer in causal.get_decoder().layers[layers:]:
         layer.gradient_checkpointing = False
+
+
+def recompute_nothing(causal: Any) -> None:
+    """Undo what `recompute` did."""
+    for module in causal.modules():
+        if hasattr(module, "gradient_checkpointing"):
+            module.gradient_checkpointing = False

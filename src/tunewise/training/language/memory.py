@@ -18,7 +18,7 @@ from typing import Any
 from tunewise.tracing.ledger import Trace
 from tunewise.training.fast.packed import Row
 from tunewise.training.language.arguments import Arguments
-from tunewise.training.language.traced import Step, traced
+from tunewise.training.language.traced import Step, Traceable
 
 FEW = 2  # layers of the smaller model that is traced, where all do the same
 # What lies in memory however many tokens a pass has.
@@ -58,11 +58,12 @@ class Foreseen:
     rows: Sequence[Row]
     on_cuda: bool = False
     _known: dict[tuple[int, int], Trace] = field(default_factory=dict)
+    _models: dict[int, Traceable] = field(default_factory=dict)
 
     @property
     def layers(self) -> int:
         """Decoder layers of the model."""
-        return int(self.config.get_text_config().num_hidden_layers)
+        return layers_of(self.config)
 
     def longest_first(self, tokens: int) -> list[Row]:
         """Return the longest rows that share a pass of so many tokens; one at least."""
@@ -86,7 +87,7 @@ class Foreseen:
                 keeps_best=not self.on_cuda,
                 on_cuda=self.on_cuda,
             )
-            self._known[key] = carried_on(self.config, self.arguments, step)
+            self._known[key] = carried_on(self.config, self.arguments, step, self._models)
         return self._known[key]
 
     def peak(self, rows: Sequence[Row], recomputed: int) -> int:
@@ -167,27 +168,55 @@ def _cut(row: Row) -> Row:
     return Row(row.ids[start:], row.supervised[start:])
 
 
-def carried_on(config: Any, arguments: Arguments, step: Step) -> Trace:
+def carried_on(
+    config: Any,
+    arguments: Arguments,
+    step: Step,
+    models: dict[int, Traceable] | None = None,
+) -> Trace:
     """Return what a step does, traced with a few layers and carried on to all.
 
     Args:
         config: of the whole model.
         arguments: what is trained with.
         step: whose `recomputed` is 0 or all layers.
+        models: by their layers, of the same config and arguments; gets those that are made.
     """
-    layers = int(config.get_text_config().num_hidden_layers)
-    few, period = few_layers(config), _period(config)
+    models = {} if models is None else models
+
+    def trace(config: Any) -> Trace:
+        count = layers_of(config)
+        if count not in models:
+            models[count] = Traceable(config, arguments)
+        return models[count].trace(replace(step, recomputed=count if step.recomputed else 0))
+
+    few = with_few_layers(config)
+    if few is None:
+        return trace(config)
+    return _on_line(trace(few.small), trace(few.large), few.times)
+
+
+@dataclass(frozen=True, slots=True)
+class FewLayers:
+    """Two models that differ from a third in their layers alone.
+
+    Attributes:
+        small, large: their configs.
+        times: how often what is between them lies between the small one and the third.
+    """
+
+    small: Any
+    large: Any
+    times: float
+
+
+def with_few_layers(config: Any) -> FewLayers | None:
+    """Return configs that stand for a model whose layers are alike; None where it stands alone."""
+    layers, period = layers_of(config), _period(config)
+    few = period * FEW
     if layers <= few + period or not _all_alike(config):
-        return traced(config, arguments, step)
-    small, large = (
-        traced(
-            shallow(config, count),
-            arguments,
-            replace(step, recomputed=count if step.recomputed else 0),
-        )
-        for count in (few, few + period)
-    )
-    return _on_line(small, large, (layers - few) / period)
+        return None
+    return FewLayers(shallow(config, few), shallow(config, few + period), (layers - few) / period)
 
 
 def _on_line(first: Trace, second: Trace, times: float) -> Trace:
@@ -222,6 +251,11 @@ def _point(one: int, other: int, times: float) -> int:
 def held(kinds: Mapping[str, int]) -> int:
     """Return the bytes among those of a peak that no shorter pass would save."""
     return sum(kinds.get(kind, 0) for kind in HELD)
+
+
+def layers_of(config: Any) -> int:
+    """Return how many decoder layers a model has."""
+    return int(config.get_text_config().num_hidden_layers)
 
 
 def few_layers(config: Any) -> int:

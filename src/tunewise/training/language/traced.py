@@ -23,7 +23,7 @@ from tunewise.training.fast import attention
 from tunewise.training.fast.device import AS_ON_CUDA
 from tunewise.training.fast.model import PlainLoss, RowsLoss
 from tunewise.training.fast.packed import Packed, Row, packed
-from tunewise.training.fast.recomputed import recompute
+from tunewise.training.fast.recomputed import recompute, recompute_nothing
 from tunewise.training.language.adapters import adapted, in_4bit
 from tunewise.training.language.arguments import Arguments
 
@@ -52,37 +52,60 @@ class Step:
     on_cuda: bool = False
 
 
-def traced(config: Any, arguments: Arguments, step: Step) -> Trace:
-    """Return what one training step does, once the optimizer's state is there.
+class Traceable:
+    """A model without weights whose training steps are traced, one after the other.
 
     Args:
         config: of the language model, as transformers has it; isn't changed.
         arguments: what is trained with.
-        step: the pass.
-
-    Raises:
-        TaskFileError: target modules that the model doesn't have.
     """
-    model = _on_meta(copy.deepcopy(config), arguments)
-    batch = packed(step.rows)
-    # Autocast depends on the device that a tensor says it is on; without it, meta tensors do, and
-    # take a tenth of the time of fakes.
-    autocast = arguments.bf16 and arguments.method == "full"
-    device = "cpu" if autocast else "meta"
-    ledger = Ledger(device)
-    with fakes() if autocast else contextlib.nullcontext(), _as_on_cuda(step.on_cuda):
-        loss = _loss(faked(model) if autocast else model, arguments)
+
+    def __init__(self, config: Any, arguments: Arguments) -> None:
+        self._config = config
+        self._arguments = arguments
+        self._kept: Any = None
+
+    def trace(self, step: Step) -> Trace:
+        """Return what one training step does, once the optimizer's state is there.
+
+        Raises:
+            TaskFileError: target modules that the model doesn't have.
+        """
+        arguments, batch = self._arguments, packed(step.rows)
+        # Autocast depends on the device that a tensor says it is on; without it, meta tensors do,
+        # and take a tenth of the time of fakes.
+        autocast = arguments.bf16 and arguments.method == "full"
         if not autocast:
             batch = batch.to(torch.device("meta"))
-        if step.recomputed:
-            recompute(loss.causal, step.recomputed)
-        attention._bias.cache_clear()
-        try:
-            with ledger:
-                _step(ledger, loss.train(), batch, arguments, step)
-        finally:
-            attention._bias.cache_clear()  # no fake may be met by a training
-    return ledger.trace()
+        ledger = Ledger("cpu" if autocast else "meta")
+        with fakes() if autocast else contextlib.nullcontext(), _as_on_cuda(step.on_cuda):
+            model = faked(self._made()) if autocast else self._model()
+            loss = _loss(model, arguments)
+            if step.recomputed:
+                recompute(loss.causal, step.recomputed)
+            attention._bias.cache_clear()
+            try:
+                with ledger:
+                    _step(ledger, loss.train(), batch, arguments, step)
+            finally:
+                attention._bias.cache_clear()  # no fake may be met by a training
+                recompute_nothing(loss.causal)
+                loss.zero_grad()
+        return ledger.trace()
+
+    def _model(self) -> Any:
+        """Return the model, made once: that takes as long as a step."""
+        if self._kept is None:
+            self._kept = self._made()
+        return self._kept
+
+    def _made(self) -> Any:
+        return _on_meta(copy.deepcopy(self._config), self._arguments)
+
+
+def traced(config: Any, arguments: Arguments, step: Step) -> Trace:
+    """Return what one training step of a model does; see Traceable."""
+    return Traceable(config, arguments).trace(step)
 
 
 def _on_meta(config: Any, arguments: Arguments) -> Any:
