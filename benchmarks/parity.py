@@ -141,8 +141,8 @@ def shown(model: str, route: str, proof: Proof) -> Proof:
         f"{model:18} {route:8} {proof.model:18} agrees {proof.agreement:8.2%} of"
         f" {proof.positions:5,} (tied at {proof.tied:3} more; needs {proof.bar:.0%})"
         f"  prompts {proof.prompts_equal:3}/{proof.rows:3}  log p off"
-        f" {proof.logp_mean or 0:.4f} at most {proof.logp_largest or 0:.4f}  {proof.metric} {proof.trained:.3f} ->"
-        f" {proof.exported:.3f}"
+        f" {proof.logp_mean or 0:.4f} at most {proof.logp_largest or 0:.4f}"
+        f"  {proof.metric} {proof.trained:.3f} -> {proof.exported:.3f}"
         f"  {'passed' if proof.passed else 'FAILED ' + '; '.join(proof.failures)}",
         flush=True,
     )
