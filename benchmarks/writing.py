@@ -39,7 +39,7 @@ def main() -> None:
     """Measure, print, and exit 1 when the goal is missed and --check is given."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rows", type=int, default=24)
-    parser.add_argument("--tokens", type=int, default=300, help="of an answer at most")
+    parser.add_argument("--tokens", type=int, default=500, help="of an answer at most")
     parser.add_argument("--turns", type=int, default=2)
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--check", action="store_true")
