@@ -15,14 +15,14 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 @pytest.mark.parametrize(
-    ("name", "rows", "labels"),
+    ("name", "rows", "used", "labels"),
     [
-        ("support-tickets", 8_080, 77),
-        ("plain-english-contracts", 446, 0),
-        ("clinical-notes", 1_000, 0),
+        ("support-tickets", 8_080, 8_080, 77),
+        ("plain-english-contracts", 446, 446, 0),
+        ("clinical-notes", 1_501, 1_000, 0),
     ],
 )
-def test_an_example_loads_reads_and_splits(name: str, rows: int, labels: int) -> None:
+def test_an_example_loads_reads_and_splits(name: str, rows: int, used: int, labels: int) -> None:
     folder = EXAMPLES / name
     task = load_task(folder / "task.yaml")
     assert task.task == name
@@ -31,7 +31,7 @@ def test_an_example_loads_reads_and_splits(name: str, rows: int, labels: int) ->
     assert dataset.left_out == ()
     splits = split(dataset, task.data, task.seed)
     sides = [*splits.train, *splits.validation, *splits.test]
-    assert len(sides) == len(set(sides)) == rows
+    assert len(sides) == len(set(sides)) == used
     groups = {row.id: row.group for row in dataset.examples if row.group}
     learnt = {groups[i] for i in (*splits.train, *splits.validation) if i in groups}
     assert not learnt & {groups[i] for i in splits.test if i in groups}
