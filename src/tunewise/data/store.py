@@ -119,10 +119,8 @@ def load_format(folder: RunFolder) -> Format:
 
 
 def _example(row: dict[str, Any]) -> Example:
-    columns, messages = row["columns"], row["messages"]
-    row["columns"] = {} if columns == "{}" else json.loads(columns)
-    row["messages"] = tuple(Message(**message) for message in messages) if messages else ()
-    return Example(**row)
+    messages = tuple(Message(**message) for message in row["messages"])
+    return Example(**{**row, "columns": json.loads(row["columns"]), "messages": messages})
 
 
 def _schema() -> Any:

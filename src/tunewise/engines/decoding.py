@@ -195,7 +195,7 @@ class Decoder:
             self._cache = growing.filled(zip(_states(self._cache), _states(cache), strict=True))
 
 
-def _states(cache: Cache | None) -> list[tuple[torch.Tensor, torch.Tensor]]:
+def _states(cache: Cache | None) -> list[growing.States]:
     """Return each layer's keys and values, [rows, heads, width, size]."""
     return [(layer.keys, layer.values) for layer in cache.layers] if cache else []
 

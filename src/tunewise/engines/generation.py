@@ -17,7 +17,7 @@ import torch
 
 from tunewise.engines.attention import takes_masks
 from tunewise.engines.decoding import Choice, Decoder, Row
-from tunewise.engines.window import check_room
+from tunewise.engines.window import check_room, room_left
 from tunewise.models.loading import quiet_transformers
 from tunewise.progress import Progress, showing
 
@@ -87,14 +87,15 @@ class Writer:
             if not self._masked:
                 return self._by_generate(prompts, max_new_tokens, temperature, seed, bar.advance)
             rows = [
-                Row(prompt, self._most(prompt, max_new_tokens), Choice(temperature, seed=of_row))
+                Row(
+                    prompt,
+                    room_left(max_new_tokens, len(prompt), self.most_tokens),
+                    Choice(temperature, seed=of_row),
+                )
                 for prompt, of_row in zip(prompts, _seeds(seed, len(prompts)), strict=True)
             ]
             self._side_by_side(rows, bar.advance)
         return [self._written(row.written[: row.most]) for row in rows]
-
-    def _most(self, prompt: Sequence[int], wanted: int) -> int:
-        return wanted if self.most_tokens is None else min(wanted, self.most_tokens - len(prompt))
 
     def _side_by_side(self, rows: Sequence[Row], ended: Callable[[int], None]) -> None:
         """Write all rows to their ends, those that may become longest first."""
@@ -158,8 +159,6 @@ class Writer:
         self, prompts: Sequence[Sequence[int]], max_new_tokens: int, how: dict[str, Any]
     ) -> list[Written]:
         longest = max(map(len, prompts))
-        if self.most_tokens is not None:
-            max_new_tokens = min(max_new_tokens, self.most_tokens - longest)
         ids = torch.full((len(prompts), longest), self.pad_id)
         mask = torch.zeros_like(ids)
         for row, prompt in enumerate(prompts):
@@ -170,7 +169,7 @@ class Writer:
             whole = self.model.generate(
                 input_ids=ids.to(device),
                 attention_mask=mask.to(device),
-                max_new_tokens=max_new_tokens,
+                max_new_tokens=room_left(max_new_tokens, longest, self.most_tokens),
                 **how,
                 num_beams=1,
                 repetition_penalty=1.0,

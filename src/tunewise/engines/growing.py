@@ -33,36 +33,38 @@ class GrowingLayer(DynamicLayer):
             self.lazy_initialization(key_states, value_states)
             self.keys, self.values = key_states, value_states
             return self.keys, self.values
-        new = (key_states, value_states)
-        start, end = self.get_seq_length(), self.get_seq_length() + key_states.shape[-2]
+        start, new = self.get_seq_length(), key_states.shape[-2]
+        end = start + new
         if self._room is None or self._room[0].shape[-2] < end:
-            self.fill([(self.keys, self.values)], end + ROOM)
+            self.fill([(self.keys, self.values)], further=new)
         assert self._room is not None, "it was just made"
-        for place, states in zip(self._room, new, strict=True):
+        for place, states in zip(self._room, (key_states, value_states), strict=True):
             place[..., start:end, :] = states
         self.keys, self.values = (place[..., :end, :] for place in self._room)
         return self.keys, self.values
 
-    def fill(self, parts: Sequence[States], room: int) -> None:
-        """Hold the rows of several parts, one under the other, all padded on the left."""
-        first = parts[0][0]
+    def fill(self, parts: Sequence[States], *, further: int = 0) -> None:
+        """Hold the rows of several parts, one under the other, all padded on the left to one width.
+
+        Args:
+            parts: states of some rows each.
+            further: tokens that are about to come, beside the usual room.
+        """
         if not self.is_initialized:
             self.lazy_initialization(*parts[0])
         width = max(keys.shape[-2] for keys, _ in parts)
         rows = sum(len(keys) for keys, _ in parts)
         places = []
-        for which in range(2):
-            like = parts[0][which]
-            place = like.new_zeros((rows, like.shape[1], max(room, width), like.shape[3]))
+        for each in zip(*parts, strict=True):  # all keys, then all values
+            _, heads, _, size = each[0].shape
+            place = each[0].new_zeros((rows, heads, width + further + ROOM, size))
             start = 0
-            for part in parts:
-                states = part[which]
+            for states in each:
                 place[start : start + len(states), :, width - states.shape[-2] : width] = states
                 start += len(states)
             places.append(place)
         self._room = (places[0], places[1])
         self.keys, self.values = (place[..., :width, :] for place in places)
-        self.dtype, self.device = first.dtype, first.device
 
 
 def empty() -> Cache:
@@ -80,6 +82,6 @@ def filled(layers: Iterable[Sequence[States]]) -> Cache:
     found = []
     for parts in layers:
         layer = GrowingLayer()
-        layer.fill(parts, max(keys.shape[-2] for keys, _ in parts) + ROOM)
+        layer.fill(parts)
         found.append(layer)
     return Cache(layers=found)

@@ -16,7 +16,7 @@ from typing import Any
 
 from tunewise.engines.asks import ALTERNATIVES, Abilities, Ask, Reply, Token
 from tunewise.engines.memory import Memory
-from tunewise.engines.window import check_room
+from tunewise.engines.window import check_room, room_left
 from tunewise.errors import BadInput
 from tunewise.models.loading import context_length, load_tokenizer, stop_ids
 from tunewise.progress import Progress, showing
@@ -108,9 +108,7 @@ class InVllm:
         from vllm import SamplingParams
         from vllm.sampling_params import StructuredOutputsParams
 
-        most = ask.max_new_tokens
-        if self.most_tokens is not None:
-            most = min(most, self.most_tokens - len(prompt))
+        most = room_left(ask.max_new_tokens, len(prompt), self.most_tokens)
         schema = None if ask.schema is None else StructuredOutputsParams(json=ask.schema)
         return SamplingParams(
             max_tokens=most,

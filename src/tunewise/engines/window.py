@@ -1,7 +1,8 @@
-"""Prompts longer than a model reads: refused, with how much is too much and what would be cut.
+"""What a prompt leaves of a model's window: room for an answer, or none, which is refused.
 
-Given numbers of tokens, raises the error. Nothing is ever cut by itself: an answer to half a text
-looks like any other. Knows nothing of models.
+Given numbers of tokens, gives back the answer's, or says how much is too much and what would be
+cut. Nothing is ever cut by itself: an answer to half a text looks like any other. Knows nothing of
+models.
 """
 
 from __future__ import annotations
@@ -32,3 +33,14 @@ def check_room(tokens: int, reads: int | None, place: str) -> None:
             where=place,
             mend=MEND,
         )
+
+
+def room_left(wanted: int, tokens: int, reads: int | None) -> int:
+    """Return the tokens that an answer may take: those wanted, or what the prompt leaves of them.
+
+    Args:
+        wanted: tokens of the answer at most.
+        tokens: of the prompt.
+        reads: tokens that the model reads at most; None where nobody knows.
+    """
+    return wanted if reads is None else min(wanted, reads - tokens)

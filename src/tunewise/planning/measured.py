@@ -61,11 +61,11 @@ def language_rate(config: Any, arguments: Any, rows: Any) -> Rate | None:
     from tunewise.training.fast.model import RowsLoss
     from tunewise.training.fast.packed import packed
     from tunewise.training.language.adapters import adapted
-    from tunewise.training.language.memory import carried_on, few_layers, shallow
+    from tunewise.training.language.memory import carried_on, few_layers, layers_of, shallow
     from tunewise.training.language.preflight import UNTRACEABLE
     from tunewise.training.language.traced import Step
 
-    few, layers = few_layers(config), int(config.get_text_config().num_hidden_layers)
+    few, layers = few_layers(config), layers_of(config)
     if arguments.load_in_4bit or not _is_small(AutoModelForCausalLM, shallow(config, few)):
         return None
     full = arguments.method == "full"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from tunewise.candidates.writing import Writes
 from tunewise.engines.decoding import ROWS, Choice, Decoder, Row
-from tunewise.engines.window import check_room
+from tunewise.engines.window import check_room, room_left
 from tunewise.errors import BadInput
 from tunewise.records import Example
 from tunewise.serving.engine import Card
@@ -92,8 +92,7 @@ class WritingEngine:
         check_room(len(prompt), self._decoder.most_tokens, "the text")
         wanted = ask.sampling
         most = wanted.max_tokens or self._fitted.max_new_tokens
-        if self._decoder.most_tokens is not None:
-            most = min(most, self._decoder.most_tokens - len(prompt))
+        most = room_left(most, len(prompt), self._decoder.most_tokens)
         return Row(prompt, most, Choice(wanted.temperature, wanted.top_p, wanted.seed))
 
     def _joined(

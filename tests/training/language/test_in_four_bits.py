@@ -12,7 +12,7 @@ from tiny_language_models import on_a_processor, random_rows, tiny_config, tiny_
 from tunewise.training.fast.model import RowsLoss, base_of
 from tunewise.training.fast.packed import packed
 from tunewise.training.language.adapters import trainable
-from tunewise.training.language.traced import Step, traced
+from tunewise.training.language.traced import Step, Traceable
 
 pytest.importorskip("bitsandbytes")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:bitsandbytes")
@@ -50,5 +50,7 @@ def test_what_is_not_in_four_bits_stays_in_bfloat16_and_the_loss_with_it(wide: P
 @on_a_processor
 def test_the_foreseen_peak_is_that_of_the_real_trainer(wide: Path, tmp_path: Path) -> None:
     arguments, rows = arguments_of(bf16=True, load_in_4bit=True), even_rows(8, 100)
-    foreseen = traced(tiny_config("llama", **WIDE), arguments, Step(rows[:4], 0, keeps_best=True))
+    foreseen = Traceable(tiny_config("llama", **WIDE), arguments).trace(
+        Step(rows[:4], 0, keeps_best=True)
+    )
     assert foreseen.peak == pytest.approx(measured(wide, arguments, rows, 0, tmp_path), rel=0.02)

@@ -24,7 +24,7 @@ from tunewise.training.language.adapters import trainable
 from tunewise.training.language.arguments import Arguments, effective
 from tunewise.training.language.callbacks import LowestLoss
 from tunewise.training.language.memory import Foreseen, carried_on
-from tunewise.training.language.traced import Step, Traceable, traced
+from tunewise.training.language.traced import Step, Traceable
 from tunewise.training.language.trainer import LanguageTrainer
 
 WIDE = {"hidden_size": 96, "intermediate_size": 256, "num_hidden_layers": 4}
@@ -92,7 +92,7 @@ def test_the_foreseen_peak_is_that_of_the_real_trainer(
     arguments = arguments_of(kind, bf16=bf16)
     rows = even_rows(8, 100)
     config = tiny_config("llama", **WIDE)
-    foreseen = traced(config, arguments, Step(rows[:4], layers, keeps_best=True)).peak
+    foreseen = Traceable(config, arguments).trace(Step(rows[:4], layers, keeps_best=True)).peak
     real = measured(wide, arguments, rows, layers, tmp_path)
     assert foreseen == pytest.approx(real, rel=0.02)
 
@@ -108,7 +108,7 @@ def test_a_few_layers_carried_on_are_all_of_them(family: str) -> None:
     arguments = arguments_of(bf16=step.on_cuda)
     for recomputed in (0, 12):
         one = replace(step, recomputed=recomputed)
-        whole, carried = traced(config, arguments, one), carried_on(config, arguments, one)
+        whole, carried = Traceable(config, arguments).trace(one), carried_on(config, arguments, one)
         assert carried.peak == pytest.approx(whole.peak, rel=1e-3)
         assert carried.all_flops == whole.all_flops
         assert sum(carried.kinds.values()) == carried.peak
@@ -119,7 +119,7 @@ def test_on_a_card_attention_keeps_nothing_that_grows_with_the_square() -> None:
 
     def grows(cuda: bool) -> float:
         short, long = (
-            traced(config, arguments, Step(even_rows(1, n), on_cuda=cuda)).kinds["forward"]
+            Traceable(config, arguments).trace(Step(even_rows(1, n), on_cuda=cuda)).kinds["forward"]
             for n in (128, 512)
         )
         return long / short
@@ -135,7 +135,9 @@ def test_frozen_weights_in_four_bits_take_a_quarter_of_those_in_bf16() -> None:
     config = tiny_config("llama", **shape)
     rows = even_rows(2, 40)
     plain, packed = (
-        traced(config, arguments_of(bf16=True, load_in_4bit=four), Step(rows, on_cuda=True))
+        Traceable(config, arguments_of(bf16=True, load_in_4bit=four)).trace(
+            Step(rows, on_cuda=True)
+        )
         for four in (False, True)
     )
     share = packed.kinds["frozen weights"] / plain.kinds["frozen weights"]
@@ -162,10 +164,12 @@ class TestFit:
         found = seen.fit(room, 480)
         assert found is not None
         assert 0 < found.recomputed < seen.layers
-        real = traced(seen.config, seen.arguments, Step(alone, found.recomputed, keeps_best=True))
+        real = Traceable(seen.config, seen.arguments).trace(
+            Step(alone, found.recomputed, keeps_best=True)
+        )
         assert real.peak <= room
-        fewer = traced(
-            seen.config, seen.arguments, Step(alone, found.recomputed - 2, keeps_best=True)
+        fewer = Traceable(seen.config, seen.arguments).trace(
+            Step(alone, found.recomputed - 2, keeps_best=True)
         )
         assert fewer.peak > room
 
@@ -206,4 +210,4 @@ def test_a_model_traced_before_is_traced_as_if_it_were_new(four: bool) -> None:
     ]
     reused = Traceable(config, arguments)
     for step in [*steps, *reversed(steps)]:
-        assert reused.trace(step) == traced(config, arguments, step)
+        assert reused.trace(step) == Traceable(config, arguments).trace(step)

@@ -67,10 +67,11 @@ class TransformersRuntime:
         ids = torch.tensor([[*prompt, *answer[:-1]]], device=self.model.device)
         with torch.inference_mode():
             logits = self.model(input_ids=ids, logits_to_keep=len(answer)).logits[0]
-        logps = logits.float().log_softmax(-1)  # [answer, vocab]
+        scores = logits.float()  # [answer, vocab]
+        logps = scores.log_softmax(-1)
         said = torch.tensor(list(answer), device=logps.device)[:, None]
         own = logps.gather(-1, said)[:, 0]
-        tied = [frozenset(row.nonzero()[:, 0].tolist()) for row in _tied(logits)]
+        tied = [frozenset(row.nonzero()[:, 0].tolist()) for row in _tied(scores, logits.dtype)]
         return Steps(tuple(logps.argmax(-1).tolist()), tuple(own.tolist()), tuple(tied))
 
     def wrote(self, prompt: Sequence[int], max_new_tokens: int) -> Wrote:
@@ -107,15 +108,15 @@ class TransformersRuntime:
         self._scorers.clear()
 
 
-def _tied(logits: torch.Tensor) -> torch.Tensor:
-    """Return which logits lie within one step of their number format below the highest.
+def _tied(scores: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """Return which logits lie within one step below the highest, in the format they came in.
 
     Neighbours in a format are what rounding once tells apart at best; what a model computes was
     rounded many times.
     """
-    highest = logits.amax(-1, keepdim=True).float()
-    step = torch.finfo(logits.dtype).eps * 2 ** highest.abs().log2().floor()
-    return logits.float() >= highest - step
+    highest = scores.amax(-1, keepdim=True)
+    step = torch.finfo(dtype).eps * 2 ** highest.abs().log2().floor()
+    return scores >= highest - step
 
 
 def merged_runtime(folder: Path, dtype: torch.dtype) -> TransformersRuntime:

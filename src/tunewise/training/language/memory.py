@@ -212,8 +212,7 @@ class FewLayers:
 
 def with_few_layers(config: Any) -> FewLayers | None:
     """Return configs that stand for a model whose layers are alike; None where it stands alone."""
-    layers, period = layers_of(config), _period(config)
-    few = period * FEW
+    layers, few, period = layers_of(config), few_layers(config), _period(config)
     if layers <= few + period or not _all_alike(config):
         return None
     return FewLayers(shallow(config, few), shallow(config, few + period), (layers - few) / period)

@@ -11,6 +11,7 @@ import contextlib
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -63,7 +64,6 @@ class Traceable:
     def __init__(self, config: Any, arguments: Arguments) -> None:
         self._config = config
         self._arguments = arguments
-        self._kept: Any = None
 
     def trace(self, step: Step) -> Trace:
         """Return what one training step does, once the optimizer's state is there.
@@ -79,7 +79,7 @@ class Traceable:
             batch = batch.to(torch.device("meta"))
         ledger = Ledger("cpu" if autocast else "meta")
         with fakes() if autocast else contextlib.nullcontext(), _as_on_cuda(step.on_cuda):
-            model = faked(self._made()) if autocast else self._model()
+            model = faked(self._made()) if autocast else self._model
             loss = _loss(model, arguments)
             if step.recomputed:
                 recompute(loss.causal, step.recomputed)
@@ -93,19 +93,13 @@ class Traceable:
                 loss.zero_grad()
         return ledger.trace()
 
+    @cached_property
     def _model(self) -> Any:
-        """Return the model, made once: that takes as long as a step."""
-        if self._kept is None:
-            self._kept = self._made()
-        return self._kept
+        """The model, made once: that takes as long as a step."""
+        return self._made()
 
     def _made(self) -> Any:
         return _on_meta(copy.deepcopy(self._config), self._arguments)
-
-
-def traced(config: Any, arguments: Arguments, step: Step) -> Trace:
-    """Return what one training step of a model does; see Traceable."""
-    return Traceable(config, arguments).trace(step)
 
 
 def _on_meta(config: Any, arguments: Arguments) -> Any:
