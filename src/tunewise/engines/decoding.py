@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 ROWS = 16  # that write side by side at most
 CACHED_TOKENS = 65_536  # of all rows together, padding included
+LIKE = 0.75  # share of the longest prompt's length that those read along with it have at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,13 @@ class Decoder:
 
     def join(self, rows: Sequence[Row]) -> None:
         """Read the prompts of new rows and give each its first token."""
+        read = [self._read(batch) for batch in _of_like_length(rows)]
+        self._merge(read)
+        for batch in read:
+            self.rows += batch.rows
+            self._pick(batch.rows, batch.logits)
+
+    def _read(self, rows: Sequence[Row]) -> _Read:
         longest = max(len(row.prompt) for row in rows)
         ids = torch.zeros((len(rows), longest), dtype=torch.long)
         real = torch.zeros((len(rows), longest), dtype=torch.bool)
@@ -127,9 +135,7 @@ class Decoder:
         sees = causal & real[:, None, :] | own
         cache = growing.empty()
         logits = self._passed(ids, sees, _positions(real), _positions(real), cache)
-        self._merge(cache, real)
-        self.rows += rows
-        self._pick(rows, logits)
+        return _Read(rows, logits, real, cache)
 
     def step(self) -> None:
         """Give every row one more token."""
@@ -182,17 +188,40 @@ class Decoder:
             ).logits
         return logits[:, -1]
 
-    def _merge(self, cache: Cache, real: torch.Tensor) -> None:
-        """Put new rows under those that are there, both padded on the left to one width."""
-        if not self.rows:
-            self._cache, self._real = cache, real
+    def _merge(self, read: Sequence[_Read]) -> None:
+        """Put new rows under those that are there, all padded on the left to one width."""
+        parts = [(self._real, self._cache)] if self.rows else []
+        parts += [(batch.real, batch.cache) for batch in read]
+        if len(parts) == 1:
+            self._real, self._cache = parts[0]
             return
-        width = max(self._real.shape[1], real.shape[1])
-        old, new = width - self._real.shape[1], width - real.shape[1]
+        width = max(real.shape[1] for real, _ in parts)
         pad = torch.nn.functional.pad
-        self._real = torch.cat([pad(self._real, (old, 0)), pad(real, (new, 0))])
+        self._real = torch.cat([pad(real, (width - real.shape[1], 0)) for real, _ in parts])
         with torch.inference_mode():
-            self._cache = growing.filled(zip(_states(self._cache), _states(cache), strict=True))
+            states = zip(*(_states(cache) for _, cache in parts), strict=True)
+            self._cache = growing.filled(states)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Read:
+    """Prompts that were read together: the logits of their last tokens, and what is cached."""
+
+    rows: Sequence[Row]
+    logits: torch.Tensor  # [rows, vocab]
+    real: torch.Tensor  # [rows, width]
+    cache: Cache
+
+
+def _of_like_length(rows: Sequence[Row]) -> list[list[Row]]:
+    """Return rows in batches that hold little padding, the longest first."""
+    batches: list[list[Row]] = []
+    for row in sorted(rows, key=lambda row: -len(row.prompt)):
+        if batches and len(row.prompt) >= LIKE * len(batches[-1][0].prompt):
+            batches[-1].append(row)
+        else:
+            batches.append([row])
+    return batches
 
 
 def _states(cache: Cache | None) -> list[growing.States]:
