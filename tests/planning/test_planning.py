@@ -102,6 +102,19 @@ def test_more_rows_take_more_time(folder: Path) -> None:
     assert many.high > 5 * (few.high - 25)
 
 
+def test_a_model_that_was_not_taught_to_end_may_write_all_it_is_allowed(folder: Path) -> None:
+    candidates = "".join(
+        f"  - prompt: {{name: {name}, model: ./writer, shots: [0], max_new_tokens: {most}}}\n"
+        for name, most in (("short", 40), ("long", 400))
+    )
+    plan = plan_of(write_task(folder, candidates, more="kind: generation\n"), on="cpu-16")
+    short, long = (one.seconds for one in plan.estimates)
+    assert short is not None
+    assert long is not None
+    assert long.high - 25 > 8 * (short.high - 25)
+    assert long.low < 2 * short.low, "it may also end where the answers of the training rows do"
+
+
 class TestRates:
     """Work and a machine become seconds and money."""
 
@@ -120,6 +133,18 @@ class TestRates:
     def test_many_small_passes_are_bound_by_launching(self) -> None:
         small = Part("train", flops=1.0, passes=1e6, operations=1000, reads=0)
         assert seconds([small], machine("h100")).low > 1000
+
+    def test_writing_is_bound_by_what_a_processor_reads_of_its_memory(self) -> None:
+        at = machine("cpu-16")
+        part = Part("write", flops=1.0, passes=1e3, operations=0, reads=at.bandwidth / 100)
+        assert 10 < seconds([part], at).low < 20
+        measured = Rate(1e15, 1e15, 1e15, 1e15)
+        assert seconds([part], at, rate=measured) == seconds([part], at)
+
+    def test_what_is_ended_after_a_while_takes_no_longer(self) -> None:
+        part = Part("write", flops=1e15, passes=1e6, operations=0, reads=1e9, most_seconds=30)
+        found = seconds([part], machine("cpu-16"))
+        assert found == Between(3.0 + 30, 25.0 + 30)
 
     def test_money_is_hours_times_price(self) -> None:
         card = machine("a10g")

@@ -21,9 +21,10 @@ from tunewise.candidates import Setup
 from tunewise.candidates.prompt.conversation import Conversation
 from tunewise.candidates.prompt.settings_file import used
 from tunewise.candidates.tuned import answering_dtype, base_of
-from tunewise.candidates.writing import AnswerWriter, room_for
+from tunewise.candidates.writing import AnswerWriter
 from tunewise.engines.label_scoring import LabelScorer
 from tunewise.engines.precision import computes_in_bf16, fastest_dtype
+from tunewise.engines.window import room_for
 from tunewise.errors import ModelError
 from tunewise.files import folder_written_whole, read_json, write_json
 from tunewise.models.loading import (

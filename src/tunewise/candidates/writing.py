@@ -14,14 +14,6 @@ from tunewise.progress import Progress
 from tunewise.records import Example, Prediction
 from tunewise.rendering.chat import Chat
 
-ROOM = 1.25  # times a long answer of the training rows: what an answer may take
-LEAST_NEW_TOKENS = 32
-
-
-def room_for(longest: float) -> int:
-    """Return the tokens that an answer may take, where a long one has so many."""
-    return max(LEAST_NEW_TOKENS, round(ROOM * longest))
-
 
 @runtime_checkable
 class Writes(Protocol):

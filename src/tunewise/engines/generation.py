@@ -18,7 +18,7 @@ import torch
 from tunewise.engines.attention import takes_masks
 from tunewise.engines.decoding import Choice, Decoder, Row
 from tunewise.engines.window import check_room, room_left
-from tunewise.models.loading import quiet_transformers
+from tunewise.models.loading import cached_bytes, quiet_transformers
 from tunewise.progress import Progress, showing
 
 CACHE_BYTES = 1e9  # of keys and values of all rows that are answered together
@@ -99,7 +99,7 @@ class Writer:
 
     def _side_by_side(self, rows: Sequence[Row], ended: Callable[[int], None]) -> None:
         """Write all rows to their ends, those that may become longest first."""
-        cached = int(CACHE_BYTES / self._bytes_per_token())
+        cached = int(CACHE_BYTES / self._cached_bytes())
         decoder = Decoder(self.model, most_rows=ROWS_TOGETHER, cached_tokens=cached)
         waiting = deque(sorted(rows, key=lambda row: -(len(row.prompt) + row.most)))
         done: list[Row] = []
@@ -139,7 +139,7 @@ class Writer:
         plain = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
         lengths = [len(prompt) + max_new_tokens for prompt in prompts]
         with drawn_from(seed, temperature):
-            for rows in together(lengths, int(CACHE_BYTES / self._bytes_per_token())):
+            for rows in together(lengths, int(CACHE_BYTES / self._cached_bytes())):
                 some = [prompts[row] for row in rows]
                 answers = self._answers(some, max_new_tokens, drawing if temperature else plain)
                 for row, answer in zip(rows, answers, strict=True):
@@ -147,13 +147,8 @@ class Writer:
                 ended(len(rows))
         return [answer for answer in found if answer is not None]
 
-    def _bytes_per_token(self) -> int:
-        """Return the bytes of one token's keys and values in all layers."""
-        config = self.model.config.get_text_config()
-        heads = config.num_attention_heads
-        size = getattr(config, "head_dim", None) or config.hidden_size // heads
-        keys = getattr(config, "num_key_value_heads", None) or heads
-        return int(2 * config.num_hidden_layers * keys * size * self.model.dtype.itemsize)
+    def _cached_bytes(self) -> int:
+        return cached_bytes(self.model.config, self.model.dtype.itemsize)
 
     def _answers(
         self, prompts: Sequence[Sequence[int]], max_new_tokens: int, how: dict[str, Any]

@@ -1,4 +1,4 @@
-"""What a prompt leaves of a model's window: room for an answer, or none, which is refused.
+"""How many tokens an answer may take: what is usual, and what the prompt leaves of the window.
 
 Given numbers of tokens, gives back the answer's, or says how much is too much and what would be
 cut. Nothing is ever cut by itself: an answer to half a text looks like any other. Knows nothing of
@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from tunewise.errors import DataError
 
+LONG = 99.0  # percentile of the training answers' lengths that a long one has
+ROOM = 1.25  # times a long answer: what an answer may take
+LEAST_NEW_TOKENS = 32
 MEND = (
     "Shorten the text, show fewer examples, or take a model that reads more; nothing is cut by"
     " itself."
@@ -33,6 +36,11 @@ def check_room(tokens: int, reads: int | None, place: str) -> None:
             where=place,
             mend=MEND,
         )
+
+
+def room_for(longest: float) -> int:
+    """Return the tokens that an answer may take, where a long one has so many."""
+    return max(LEAST_NEW_TOKENS, round(ROOM * longest))
 
 
 def room_left(wanted: int, tokens: int, reads: int | None) -> int:

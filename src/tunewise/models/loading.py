@@ -130,6 +130,20 @@ def positions_of(config: Any) -> int | None:
     return positions or None
 
 
+def cached_bytes(config: Any, itemsize: int) -> int:
+    """Return the bytes that a language model remembers of one token: keys and values of all layers.
+
+    Args:
+        config: of the model.
+        itemsize: bytes of a number.
+    """
+    text = config.get_text_config()
+    heads = text.num_attention_heads
+    size = getattr(text, "head_dim", None) or text.hidden_size // heads
+    keys = getattr(text, "num_key_value_heads", None) or heads
+    return int(2 * text.num_hidden_layers * keys * size * itemsize)
+
+
 def stop_ids(folder: Path) -> set[int]:
     """Return the ids of the tokens at which the model in a folder stops writing.
 

@@ -36,8 +36,10 @@ class Part:
         flops: floating-point operations in all.
         passes: through the model.
         operations: that one pass launches.
-        reads: bytes of weights that one pass reads at least.
-        least: share of it that is done even where early stopping ends it sooner.
+        reads: bytes that one pass reads at least: of weights, and of what is remembered of texts.
+        least: share of it that is done even where early stopping ends a training sooner, or a
+            model its answers.
+        most_seconds: after which it is ended; None: it is done to its end.
         requests: that it answers once the candidate is fitted; 0 for what belongs to the fit.
     """
 
@@ -47,6 +49,7 @@ class Part:
     operations: int
     reads: float
     least: float = 1.0
+    most_seconds: float | None = None
     requests: int = 0
 
     def times(self, factor: float) -> Part:

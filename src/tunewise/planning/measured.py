@@ -15,6 +15,7 @@ from typing import Any
 
 SECONDS = 8.0  # spent on one step at most, both depths and both directions together
 PRODUCT = 2048  # rows and columns
+WEIGHTS = 32_768  # rows of them: 134 MB, more than a processor's caches hold
 LARGEST = 400e6  # parameters of the model that is made, at most: more takes too long
 
 
@@ -47,6 +48,23 @@ def product_rate(seconds: float = 0.6) -> float:
             a @ a
             best = min(best, time.perf_counter() - began)
     return 2 * PRODUCT**3 / best
+
+
+def reading_rate(seconds: float = 0.3) -> float:
+    """Return the bytes of bf16 weights a second that one token's product reads from memory."""
+    import torch
+
+    weights = torch.ones(WEIGHTS, PRODUCT, dtype=torch.bfloat16)
+    token = torch.ones(1, PRODUCT, dtype=torch.bfloat16)
+    best = float("inf")
+    until = time.perf_counter() + seconds
+    with torch.inference_mode():
+        torch.nn.functional.linear(token, weights)
+        while time.perf_counter() < until:
+            began = time.perf_counter()
+            torch.nn.functional.linear(token, weights)
+            best = min(best, time.perf_counter() - began)
+    return float(weights.nbytes / best)
 
 
 def language_rate(config: Any, arguments: Any, rows: Any) -> Rate | None:

@@ -18,7 +18,7 @@ from tunewise.planning.estimate import NOTHING, Between, Estimate, Plan, Total
 from tunewise.planning.fits import mends
 from tunewise.planning.hardware import HERE, Machine, hardware, machine, priced, this_machine
 from tunewise.planning.limits import where_kept
-from tunewise.planning.measured import Rate, encoder_rate, language_rate, product_rate
+from tunewise.planning.measured import Rate, encoder_rate, language_rate, product_rate, reading_rate
 from tunewise.planning.rates import money, seconds
 from tunewise.planning.rows import Rows
 from tunewise.planning.work import Load, is_quantised, load
@@ -119,7 +119,7 @@ def of_rows(rows: Rows, asked: Asked, at: Machine, progress: Progress) -> Plan:
         at = replace(at, bf16=_bf16_here())
         if asked.measure:
             rate = product_rate()
-            at = replace(at, flops=rate)
+            at = replace(at, flops=rate, bandwidth=reading_rate())
             for name, found in loads.items():
                 planner.measure(name, found, at)
     made = [planner.estimate(name, entries[name], found, at) for name, found in loads.items()]

@@ -22,6 +22,7 @@ TRAINED_IN_4BIT = Between(0.17, 0.50)
 ANSWERED = Between(0.15, 0.50)
 ON_CPU = Between(0.15, 0.45)  # of the bf16 product rate, where the step itself couldn't be measured
 LAUNCH = Between(4e-6, 12e-6)  # seconds that a card's driver takes for one operation
+LAUNCH_ON_CPU = Between(15e-6, 40e-6)  # and PyTorch's own of a processor; measured on 2 cores
 BANDWIDTH = Between(0.5, 0.85)  # share of the maker's figure that reading weights reaches
 UNSETTLED = Between(0.92, 1.25)  # around what was measured: other work, longer rows, checkpoints
 START = Between(3.0, 25.0)  # seconds to load a model and look it over
@@ -34,33 +35,30 @@ def seconds(
     found = START if parts else NOTHING
     for part in parts:
         best, worst = _of(part, machine, in_4bit=in_4bit, rate=rate)
+        if part.most_seconds is not None:
+            best, worst = min(best, part.most_seconds), min(worst, part.most_seconds)
         found = found + Between(best * part.least, worst)
     return found
 
 
 def _of(part: Part, machine: Machine, *, in_4bit: bool, rate: Rate | None) -> tuple[float, float]:
-    learns = part.name == "train"
-    reading = part.passes * part.reads / machine.bandwidth
-    if rate is not None:
+    learns, writes, on_card = part.name == "train", part.name == "write", machine.kind == "cuda"
+    if rate is not None and not writes:  # what was measured reads many tokens in a pass
         best, usual = (rate.train_best, rate.train) if learns else (rate.answer_best, rate.answer)
-        low, high = part.flops / best * UNSETTLED.low, part.flops / usual * UNSETTLED.high
-        if part.name == "write":
-            return max(low, reading), max(high, reading / BANDWIDTH.low)
-        return low, high
-    if machine.kind == "cuda":
+        return part.flops / best * UNSETTLED.low, part.flops / usual * UNSETTLED.high
+    if on_card:
         share = (TRAINED_IN_4BIT if in_4bit else TRAINED) if learns else ANSWERED
+        launch = LAUNCH
     else:
         share = ON_CPU
-    launches = part.passes * part.operations if machine.kind == "cuda" else 0.0
-    low = max(
-        part.flops / (machine.flops * share.high),
-        launches * LAUNCH.low,
-        reading / BANDWIDTH.high,
-    )
-    high = (
-        part.flops / (machine.flops * share.low) + launches * LAUNCH.high + reading / BANDWIDTH.low
-    )
-    return low, high
+        launch = LAUNCH_ON_CPU if writes else NOTHING
+    computing = part.flops / machine.flops
+    reading = part.passes * part.reads / machine.bandwidth
+    launches = launch.times(part.passes * part.operations)
+    low = max(computing / share.high, reading / BANDWIDTH.high)
+    # A card is given its next operation while it does the last; a processor does all by itself.
+    low = max(low, launches.low) if on_card else low + launches.low
+    return low, computing / share.low + reading / BANDWIDTH.low + launches.high
 
 
 def money(taken: Between | None, machine: Machine) -> Between | None:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tunewise.engines.window import LONG, room_for
 from tunewise.errors import BadInput
 from tunewise.models.configs import Described, described
-from tunewise.models.loading import positions_of
+from tunewise.models.loading import cached_bytes, positions_of
 from tunewise.planning.estimate import Part
 from tunewise.planning.lengths import Lengths
 from tunewise.planning.rows import Rows
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
     from tunewise.training.fast.packed import Row
 
 TOGETHER = 1024  # tokens that an engine reads in one pass
-WRITTEN_TOGETHER = 16  # answers that are written side by side
 TIMED = 43  # requests that are answered one by one to time them, warm-up included
+TIMED_SECONDS = 30.0  # that this takes at most, about
 BF16 = 2
 
 
@@ -128,7 +129,7 @@ def _asked_again(rows: Rows, entry: Entry, once: Load) -> Load:
 
     def more(room: float, cuda: bool, bf16: bool) -> Fitting:
         found = fitting(room, cuda, bf16)
-        extra = [again(part) for part in found.parts]
+        extra = [again(part) for part in found.parts if part.most_seconds is None]
         return replace(found, parts=(*found.parts, *(part for part in extra if part.passes)))
 
     return replace(once, fitting=more)
@@ -209,9 +210,14 @@ def _tuned(rows: Rows, settings: TuningSettings, kind: str) -> Load:
         trace = seen.between(asked, found.budget, found.recomputed)
         filled = min(found.budget, sum(row.read for row in seen.longest_first(asked)))
         sides = (train_rows, chosen, judged)
-        parts = _tuning_parts(
-            seen.arguments, (plain, trace), filled, sides, labels=labels, weights=parameters * BF16
+        asking = _Asking(
+            forward=plain.flops.get("forward", 0) / filled,
+            weights=parameters * BF16,
+            cached=cached_bytes(model.config, BF16),
+            operations=plain.operations // 3,
+            labels=labels,
         )
+        parts = _tuning_parts(seen.arguments, (plain, trace), filled, sides, asking)
         return Fitting(True, trace.peak, found.budget, found.recomputed, trace.kinds, parts)
 
     def sample(bf16: bool) -> tuple[Any, Any, Any]:
@@ -248,9 +254,7 @@ def _tuning_parts(
     traces: tuple[Trace, Trace],
     filled: int,
     sides: tuple[Sequence[Row], Lengths, Lengths],
-    *,
-    labels: int,
-    weights: float,
+    asking: _Asking,
 ) -> tuple[Part, ...]:
     """Return what a language model's candidate computes, from fit to the last answer.
 
@@ -259,60 +263,96 @@ def _tuning_parts(
         traces: of a step with no layer computed anew, and with those that are.
         filled: tokens of that step.
         sides: rows to train on; lengths of those to choose on and to judge on.
-        labels: tokens that scoring all labels reads; 0 where answers are written.
-        weights: their bytes.
+        asking: what answering takes.
     """
     train_rows, chosen, judged = sides
     plain, trace = traces
     each = trace.all_flops / filled
-    forward = plain.flops.get("forward", 0) / filled
-    with_loss = forward + plain.flops.get("loss", 0) / filled / 3
+    with_loss = asking.forward + plain.flops.get("loss", 0) / filled / 3
     tokens = sum(row.read for row in train_rows)
     epochs = arguments.num_train_epochs
     sooner = min(1.0, (1 + arguments.patience) / epochs) if len(chosen.prompts) else 1.0
     steps = -(-len(train_rows) // arguments.train_batch_size)
     passes = max(steps, tokens / filled)
     validated = int(chosen.prompts.sum() + chosen.answers.sum())
-    forward_operations = plain.operations // 3
     return (
-        Part("train", each * tokens * epochs, passes * epochs, plain.operations, weights, sooner),
+        Part(
+            "train", each * tokens * epochs, passes * epochs, plain.operations, asking.weights,
+            sooner,
+        ),
         Part(
             "validate", with_loss * validated * epochs, max(1.0, validated / filled) * epochs,
-            forward_operations, weights, sooner,
+            asking.operations, asking.weights, sooner,
         ),
-        *_answering(
-            chosen, judged, labels, forward=forward, weights=weights, operations=forward_operations
-        ),
+        *_answering(chosen, judged, asking),
     )  # fmt: skip
 
 
-def _answering(
-    chosen: Lengths,
-    judged: Lengths,
-    labels: int,
-    *,
-    forward: float,
-    weights: float,
-    operations: int,
-) -> tuple[Part, ...]:
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """What one token takes of a model that is asked.
+
+    Attributes:
+        forward: floating-point operations of reading or writing it.
+        weights: their bytes.
+        cached: bytes of its keys and values.
+        operations: that a pass launches.
+        labels: tokens that scoring all labels reads; 0 where answers are written.
+        most: that an answer may take, of a model that wasn't taught when to end; None of one that
+            was: its answers are as long as those it learnt.
+    """
+
+    forward: float
+    weights: float
+    cached: float
+    operations: int
+    labels: int
+    most: int | None = None
+
+
+def _answering(chosen: Lengths, judged: Lengths, asking: _Asking) -> tuple[Part, ...]:
     """Return the work of answering the rows to choose on and those to judge on."""
     prompts = np.concatenate([chosen.prompts, judged.prompts]).astype(float)
     answers = np.concatenate([chosen.answers, judged.answers]).astype(float)
     timed = min(TIMED, len(judged.prompts))
-    requests = len(prompts) + timed if len(judged.prompts) else 0  # else it chooses: part of a fit
-    if labels:
+    requests = len(prompts) if timed else 0  # else it chooses: part of a fit
+    forward, weights, operations = asking.forward, asking.weights, asking.operations
+    if asking.labels:
         shared = max(chosen.shared, judged.shared)
-        tokens = float((prompts - shared + labels).sum()) + shared
+        tokens = float((prompts - shared + asking.labels).sum()) + shared
         passes = tokens / TOGETHER + timed
-        return (Part("answer", forward * tokens, passes, operations, weights, requests=requests),)
-    written, read = float(answers.sum()), float(prompts.sum())
-    one_by_one = timed * float(answers.mean()) if len(answers) else 0.0
-    passes = written / WRITTEN_TOGETHER + one_by_one
-    writes = forward * (written + one_by_one)
-    return (
-        Part("answer", forward * read, read / TOGETHER, operations, weights, requests=requests),
-        Part("write", writes, passes, operations, weights, requests=requests),
-    )
+        return (
+            Part(
+                "answer", forward * tokens, passes, operations, weights, requests=requests + timed
+            ),
+        )
+    read = float(prompts.sum())
+    reads = Part("answer", forward * read, read / TOGETHER, operations, weights, requests=requests)
+    if not len(prompts):
+        return (reads,)
+    from tunewise.engines.generation import ROWS_TOGETHER
+
+    usual = answers if asking.most is None else np.minimum(answers, asking.most)
+    longest = usual if asking.most is None else np.full(len(answers), float(asking.most))
+    together = min(ROWS_TOGETHER, len(prompts))
+    remembered = float((prompts + longest / 2).mean()) * asking.cached  # of each row, in every pass
+
+    def writes(tokens: float, together: int) -> Part:
+        return Part(
+            "write",
+            forward * tokens,
+            tokens / together,
+            operations,
+            weights + together * remembered,
+            least=float(usual.sum() / longest.sum()),
+            requests=requests,
+        )
+
+    parts = (reads, writes(float(longest.sum()), together))
+    if not timed:
+        return parts
+    one_by_one = writes(timed * float(longest.mean()), 1)
+    return (*parts, replace(one_by_one, most_seconds=TIMED_SECONDS))
 
 
 def _encoder(rows: Rows, settings: EncoderSettings, kind: str) -> Load:
@@ -391,20 +431,23 @@ def _prompt(rows: Rows, settings: PromptSettings) -> Load:
     labels = rows.labels(model)
     weights = parameters_of(model) * BF16
     text = model.config.get_text_config()
-    forward = 2.0 * parameters_of(model)  # a product and a sum for each weight and token
-    operations = 25 * int(text.num_hidden_layers)
-    each: dict[str, Any] = {"forward": forward, "weights": weights, "operations": operations}
+    learnt = rows.chats("train", model).answers
+    long = float(np.percentile(learnt, LONG)) if len(learnt) else 0.0
+    asking = _Asking(
+        forward=2.0 * parameters_of(model),  # a product and a sum for each weight and token
+        weights=weights,
+        cached=cached_bytes(model.config, BF16),
+        operations=25 * int(text.num_hidden_layers),
+        labels=labels,
+        most=settings.max_new_tokens or room_for(long),
+    )
 
     def shown(lengths: Lengths, shots: float) -> Lengths:
         return replace(lengths, prompts=lengths.prompts + round(shots * shot))
 
-    tried = [_answering(shown(chosen, n), _none(judged), labels, **each)
-             for n in settings.shots]  # fmt: skip
+    tried = [_answering(shown(chosen, n), _none(judged), asking) for n in settings.shots]
     best = shown(judged, float(np.mean(settings.shots)))
-    parts = [
-        *(part for one in tried for part in one),
-        *_answering(_none(chosen), best, labels, **each),
-    ]
+    parts = [*(part for one in tried for part in one), *_answering(_none(chosen), best, asking)]
     longest = int(max(judged.prompts.max(initial=1), 1) + max(settings.shots) * shot)
     held = weights + TOGETHER * int(text.hidden_size) * 40 * BF16
 

@@ -30,6 +30,7 @@ from tunewise.candidates.prompt.search import Search
 from tunewise.candidates.prompt.settings_file import MENDS, SETTINGS
 from tunewise.candidates.prompt.showing import Way, WayTried, ways_of
 from tunewise.engines.endpoint.prices import PICO
+from tunewise.engines.window import LONG, room_for
 from tunewise.errors import DataError, RunFolderError
 from tunewise.files import read_record, write_json
 from tunewise.overlap import rouge_l
@@ -39,7 +40,6 @@ from tunewise.rendering.label_texts import label_texts
 from tunewise.rendering.wording import ASKED_TEMPLATES, template_texts
 from tunewise.task.settings import PromptSettings, SearchSettings
 
-LONG = 99.0  # percentile of the training answers' lengths that a long one has
 JSON_TOKENS = 24  # at most, around an answer in JSON
 
 
@@ -285,8 +285,6 @@ def _room(model: Model, texts: Sequence[str], train: Sequence[Example]) -> int:
     """Return the tokens that a reply may take, thoughts apart; no text has more than bytes."""
     if texts:
         return JSON_TOKENS + max(len(text.encode()) for text in texts)
-    from tunewise.candidates.writing import room_for
-
     lengths = model.engine.lengths([row.target for row in train])
     return room_for(float(np.percentile(lengths, LONG)))
 
