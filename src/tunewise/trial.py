@@ -320,13 +320,16 @@ def _one_by_one(
     answers: list[Prediction] = []
     seconds: list[float] = []
     timed = rows[:TIMED_REQUESTS]
-    with showing(progress, "Timing single requests", max(1, len(timed))) as bar:
+    shown = 0.0
+    with showing(progress, "Timing single requests", 100, "%") as bar:
         for row in timed:
             began = time.perf_counter()
             answers += fitted.predict([row], silent)
             took = time.perf_counter() - began
             seconds.append(getattr(fitted, "request_seconds", None) or took)
-            bar.advance()
+            done = 100 * min(1, max(len(seconds) / len(timed), sum(seconds) / TIMED_SECONDS))
+            bar.advance(done - shown)
+            shown = done
             if sum(seconds) > TIMED_SECONDS:
                 break
     return answers, tuple(seconds)

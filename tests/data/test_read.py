@@ -124,6 +124,18 @@ def test_an_id_column_that_repeats_as_a_customers_would_is_nobodys_own(write, da
     assert len(dataset().examples) == 18
 
 
+def test_a_group_of_several_columns_is_what_is_equal_in_all_of_them(write, dataset) -> None:
+    papers = ["1", "1", "", "2"]
+    rows = [
+        f"{text},{label},{'xy'[n % 2]},{papers[n % 4]}" for n, (text, label) in enumerate(TICKETS)
+    ]
+    write("train.csv", "\n".join(["text,label,firm,paper", *rows]))
+    found = dataset(group=["firm", "paper"])
+    assert [e.group for e in found.examples[:5]] == ["x / 1", "y / 1", "x / ", "y / 2", "x / 1"]
+    chosen = {choice.role: choice.column for choice in found.columns}
+    assert chosen["group"] == "firm and paper"
+
+
 def test_a_group_may_be_called_id(write, dataset) -> None:
     write("train.csv", with_ids([*range(17), 0]))
     assert [e.group for e in dataset(group="id").examples][::17] == ["0", "0"]

@@ -36,6 +36,7 @@ from tunewise.task.settings import DataSettings, Kind
 
 __all__ = ["SIDES", "read_dataset", "sheet_choice"]
 
+BETWEEN = " / "  # the values of a group of several columns
 NO_COLUMNS: dict[str, str] = {}  # one for all rows that have no other columns; nobody changes it
 
 
@@ -61,7 +62,7 @@ class _File:
     shape: Shape
     source: str
     side: Split | None
-    group: str | None
+    groups: tuple[str, ...]
     time: str | None
     others: tuple[str, ...]
 
@@ -101,7 +102,7 @@ def read_dataset(
     for side, files in tables.items():
         for name, table in files:
             given = side if len(tables) > 1 else None
-            beside = settings.group, settings.time, tuple(extra_columns)
+            beside = settings.groups, settings.time, tuple(extra_columns)
             _read(rows, _File(table, shape, name, given, *beside))
     if not rows.examples:
         raise DataError(
@@ -123,7 +124,7 @@ def _read(rows: _Rows, file: _File) -> None:
     table, shape = file.table, file.shape
     said_by, beside = reader(shape, table, rows.kind), _beside(rows, file)
     target_at = table.columns.index(shape.columns["target"]) if shape.format == "columns" else -1
-    own = OwnIds(table, [file.group, file.time, *shape.columns.values()])
+    own = OwnIds(table, [*file.groups, file.time, *shape.columns.values()])
     faults: dict[Fault, list[Place]] = defaultdict(list)
     faulty: set[int] = set()
     found = False
@@ -173,18 +174,18 @@ Beside = tuple[str | None, str | None, dict[str, str]]
 
 def _beside(rows: _Rows, file: _File) -> Callable[[Row], Beside]:
     """Return what gives a row's group, its time as it stands there, and the columns kept."""
-    table, group = file.table, file.group
-    group_at = None if group is None else require(table, group, "data.group")
+    table = file.table
+    groups = [(name, require(table, name, "data.group")) for name in file.groups]
     time_at = None if file.time is None else require(table, file.time, "data.time")
     others = {name: require(table, name, "a candidate") for name in file.others}
 
     def found(row: Row) -> Beside:
         place = table.place(row)
-        text = cell_text(row.values[group_at], place, str(group)) if group_at is not None else None
+        texts = [(cell_text(row.values[at], place, name) or "").strip() for name, at in groups]
         time = None if time_at is None else other_text(row.values[time_at], place, str(file.time))
         kept = {name: other_text(row.values[at], place, name) for name, at in others.items()}
         return (
-            _once(rows, text.strip()) or None if text else None,
+            _once(rows, BETWEEN.join(texts)) if any(texts) else None,
             time,
             {name: value for name, value in kept.items() if value} or NO_COLUMNS,
         )
@@ -220,8 +221,8 @@ def _choices(
         replace(choice, reason=choice.reason + _noted(rows)) if choice.role == "target" else choice
         for choice in shape.choices
     ]
-    if settings.group:
-        choices.append(ColumnChoice("group", settings.group, GIVEN))
+    if settings.groups:
+        choices.append(ColumnChoice("group", " and ".join(settings.groups), GIVEN))
     if settings.time:
         choices.append(ColumnChoice("time", settings.time, GIVEN))
     choices += sheet_choice(first, settings.sheet)

@@ -15,6 +15,7 @@ import torch
 
 from tunewise.engines import growing
 from tunewise.engines.attention import layer_kinds, masks
+from tunewise.models.loading import positions_of
 
 if TYPE_CHECKING:
     from transformers import Cache
@@ -97,9 +98,7 @@ class Decoder:
         layer_kinds(model)
         self._most_rows, self._cached_tokens = most_rows, cached_tokens
         self.model = model
-        self.most_tokens: int | None = getattr(
-            model.config.get_text_config(), "max_position_embeddings", None
-        )
+        self.most_tokens = positions_of(model.config)
         self.rows: list[Row] = []
         self._cache: Cache | None = None
         self._real = torch.zeros((0, 0), dtype=torch.bool, device=model.device)  # [rows, width]

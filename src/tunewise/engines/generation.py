@@ -18,7 +18,7 @@ import torch
 from tunewise.engines.attention import takes_masks
 from tunewise.engines.decoding import Choice, Decoder, Row
 from tunewise.engines.window import check_room, room_left
-from tunewise.models.loading import cached_bytes, quiet_transformers
+from tunewise.models.loading import cached_bytes, positions_of, quiet_transformers
 from tunewise.progress import Progress, showing
 
 CACHE_BYTES = 1e9  # of keys and values of all rows that are answered together
@@ -51,9 +51,7 @@ class Writer:
     def __init__(self, model: Any, end_ids: Sequence[int], pad_id: int) -> None:
         self.model, self.end_ids, self.pad_id = model, list(end_ids), pad_id
         self._masked = takes_masks(model)
-        self.most_tokens: int | None = getattr(
-            model.config.get_text_config(), "max_position_embeddings", None
-        )
+        self.most_tokens = positions_of(model.config)
 
     def write(
         self,

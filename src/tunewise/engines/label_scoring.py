@@ -21,6 +21,7 @@ from tunewise.engines.naive_scoring import naive_scores
 from tunewise.engines.trie import label_trie
 from tunewise.engines.window import MEND
 from tunewise.errors import DataError, ModelError
+from tunewise.models.loading import positions_of
 from tunewise.progress import Progress, Silent, showing
 
 if TYPE_CHECKING:
@@ -62,9 +63,7 @@ class LabelScorer:
         self.trie = label_trie(labels)
         self.prefix = list(prefix)
         self.tokens_together = tokens_together
-        self.most_tokens: int | None = getattr(
-            model.config.get_text_config(), "max_position_embeddings", None
-        )
+        self.most_tokens = positions_of(model.config)
         self._sees = torch.from_numpy(self.trie.sees).to(model.device)
         self._tokens = torch.from_numpy(self.trie.tokens).to(model.device)
         self._depths = torch.from_numpy(self.trie.depths).to(model.device)

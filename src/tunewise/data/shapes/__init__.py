@@ -67,7 +67,7 @@ def shape_of(table: Table, settings: DataSettings, kind: Kind) -> Shape:
             kind=kind,
             given_input=settings.input,
             given_target=settings.target,
-            others=[name for name in (settings.group, settings.time) if name],
+            others=[*settings.groups, *((settings.time,) if settings.time else ())],
         )
         columns = {"input": text.column, "target": target.column}
         return Shape("columns", columns, (text, target))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -39,8 +39,10 @@ class DataSettings(Strict):
     target: str | None = Field(
         None, description="Column with the label or answer. Left out: detected."
     )
-    group: str | None = Field(
-        None, description="Column whose equal values (a customer, say) stay on one side of a split."
+    group: str | Annotated[list[str], Field(min_length=1)] | None = Field(
+        None,
+        description="Column whose equal values (a customer, say) stay on one side of a split; or a"
+        " list of columns, such as a customer and a contract, that have to be equal together.",
     )
     time: str | None = Field(
         None,
@@ -56,3 +58,10 @@ class DataSettings(Strict):
     validation_share: Share = Field(
         0.1, description="Share of the training rows held out for choosing."
     )
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The columns of `group`."""
+        if self.group is None:
+            return ()
+        return (self.group,) if isinstance(self.group, str) else tuple(self.group)
