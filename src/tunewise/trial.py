@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from random import Random
 
 from tunewise.asked_again import asked_again, consistency_of
 from tunewise.candidates import FAMILIES, Candidate, Fitted, Outward, Setup, candidate
@@ -29,6 +30,7 @@ from tunewise.files import (
     write_json,
     write_jsonl,
 )
+from tunewise.heap import hand_back
 from tunewise.progress import Progress, Silent, clock, showing
 from tunewise.records import Dataset, Example, Finding, Prediction, Split, Splits, Timing
 from tunewise.rendering.wording import OWN
@@ -41,8 +43,10 @@ ANSWERS_VERSION = 2
 SCORES_VERSION = 2
 
 TIMED_REQUESTS = 40  # single requests timed for p50 and p95
-TIMED_SECONDS = 20.0  # no more of them after this long
+TIMED_SECONDS = 20.0  # no more of them after this long ...
+LEAST_TIMED = 5  # ... but so many, however slow
 WARM_UP_REQUESTS = 3
+WARM_UP_SECONDS = 2.0  # no more of them after this long
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,7 @@ class Trial:
         """Let go of the model before the next one is loaded."""
         self.fitted = None
         gc.collect()
+        hand_back()
 
     def fit(self) -> None:
         """Fit, unless it was done with the same settings, rows and models."""
@@ -201,16 +206,18 @@ class Trial:
         blind = [_without_target(row) for row in rows]
         if announce := getattr(fitted, "announce", None):
             announce(len(blind), self.work.progress)
-        first, latencies = list[Prediction](), tuple[float, ...]()
+        answers, latencies = dict[int, Prediction](), tuple[float, ...]()
         if side == "test" and getattr(fitted, "timed", True):
-            first, latencies = _one_by_one(fitted, blind, self.work.progress)
-        rest = blind[len(first) :]
+            answers, latencies = _one_by_one(fitted, blind, self.work.progress)
+        rest = [row for number, row in enumerate(blind) if number not in answers]
         began = time.perf_counter()
         predictions = fitted.predict(rest, self.work.progress) if rest else []
         seconds, timed = time.perf_counter() - began, len(rest)
         if getattr(fitted, "from_memory", False):  # reading what was asked before takes none
             seconds, timed = 0.0, 0
-        write_jsonl(self.files.predictions(side), [*first, *predictions])
+        others = iter(predictions)
+        every = [answers.get(number) or next(others) for number in range(len(blind))]
+        write_jsonl(self.files.predictions(side), every)
         write_json(self.files.timing(side), Timing(timed, seconds, latencies))
         return [self.files.predictions(side), self.files.timing(side)]
 
@@ -309,27 +316,32 @@ def _without_target(row: Example) -> Example:
 
 def _one_by_one(
     fitted: Fitted, rows: Sequence[Example], progress: Progress
-) -> tuple[list[Prediction], tuple[float, ...]]:
-    """Return answers to the first rows and the wall seconds of each, asked for one at a time.
+) -> tuple[dict[int, Prediction], tuple[float, ...]]:
+    """Return answers to some rows by number, and the wall seconds of each, asked for one at a time.
 
-    After warm-up, and no more of them than it takes to know how long a request takes.
+    After warm-up, and no more of them than it takes to know how long a request takes. They are
+    drawn at random, so that a few are as long as any.
     """
     silent = Silent()
+    numbers = Random(0).sample(range(len(rows)), min(TIMED_REQUESTS, len(rows)))  # noqa: S311
+    warm = time.perf_counter() + WARM_UP_SECONDS
     for row in rows[:WARM_UP_REQUESTS]:
         fitted.predict([row], silent)
-    answers: list[Prediction] = []
+        if time.perf_counter() > warm:
+            break
+    answers: dict[int, Prediction] = {}
     seconds: list[float] = []
-    timed = rows[:TIMED_REQUESTS]
     shown = 0.0
     with showing(progress, "Timing single requests", 100, "%") as bar:
-        for row in timed:
+        for number in numbers:
             began = time.perf_counter()
-            answers += fitted.predict([row], silent)
+            [answers[number]] = fitted.predict([rows[number]], silent)
             took = time.perf_counter() - began
             seconds.append(getattr(fitted, "request_seconds", None) or took)
-            done = 100 * min(1, max(len(seconds) / len(timed), sum(seconds) / TIMED_SECONDS))
+            spent = sum(seconds) / TIMED_SECONDS, len(seconds) / min(LEAST_TIMED, len(numbers))
+            done = 100 * min(1, max(len(seconds) / len(numbers), min(spent)))
             bar.advance(done - shown)
             shown = done
-            if sum(seconds) > TIMED_SECONDS:
+            if min(spent) >= 1:
                 break
     return answers, tuple(seconds)

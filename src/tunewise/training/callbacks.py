@@ -19,6 +19,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from tunewise.errors import BadInput
+from tunewise.heap import Heap
 from tunewise.progress import Bar
 
 BEST_FILE = "best.safetensors"
@@ -241,6 +242,19 @@ class Watching(TrainerCallback):
                 mend=f"Try a learning_rate below {self.learning_rate:g}"
                 + (", or bf16: false." if self.bf16 else "."),
             )
+
+
+class HandingBack(TrainerCallback):
+    """Keeps the memory that steps of ever other sizes leave behind from piling up."""
+
+    def __init__(self) -> None:
+        self.heap = Heap()
+
+    def on_step_end(
+        self, _args: TrainingArguments, _state: TrainerState, _control: TrainerControl, **_: Any
+    ) -> None:
+        """Look after the heap."""
+        self.heap.look()
 
 
 def figures(entry: dict[str, Any]) -> dict[str, float]:

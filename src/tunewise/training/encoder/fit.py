@@ -23,6 +23,7 @@ from tunewise.training.callbacks import (
     EPOCH_SECONDS,
     STEP_SECONDS,
     BestWeights,
+    HandingBack,
     Saving,
     Showing,
     Watching,
@@ -229,6 +230,7 @@ def _trained(
             key=prepared.key,
             best=best,
             callbacks=[
+                HandingBack(),
                 shown,
                 Saving(per_epoch, job.epoch_seconds, job.step_seconds),
                 Watching(job.where, arguments.learning_rate, bf16=arguments.bf16),

@@ -11,11 +11,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-import psutil
 import torch
 from torch import nn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from tunewise.heap import memory
 from tunewise.progress import Bar, Progress
 from tunewise.training.callbacks import BestWeights, Pace
 
@@ -96,7 +96,7 @@ def memory_gb() -> float:
     """Return the memory in use: the card's where there is one, else this process's."""
     if torch.cuda.is_available():
         return float(torch.cuda.memory_allocated()) / 1e9
-    return float(psutil.Process().memory_info().rss) / 1e9
+    return memory() / 1e9
 
 
 class LossWatch(TrainerCallback):

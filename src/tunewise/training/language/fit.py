@@ -20,7 +20,14 @@ from tunewise.files import value_sha256
 from tunewise.models.loading import quiet_transformers
 from tunewise.progress import Progress, clock, showing
 from tunewise.rendering.rows import Rendered
-from tunewise.training.callbacks import EPOCH_SECONDS, STEP_SECONDS, Saving, Watching, figures
+from tunewise.training.callbacks import (
+    EPOCH_SECONDS,
+    STEP_SECONDS,
+    HandingBack,
+    Saving,
+    Watching,
+    figures,
+)
 from tunewise.training.checkpoints import delete_checkpoints, newest_whole
 from tunewise.training.fast.compiled import can_compile, compile_layers, pays
 from tunewise.training.fast.model import PlainLoss, RowsLoss
@@ -287,6 +294,7 @@ def _trained(
         bar.advance(done)
         shown = ShowingTokens(bar, lambda: trainer.tokens)
         watching: list[TrainerCallback] = [
+            HandingBack(),
             shown,
             Saving(per_epoch, job.epoch_seconds, job.step_seconds),
             Watching(job.where, arguments.learning_rate, bf16=arguments.bf16),
