@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from transformers import TrainingArguments
 
 LOG_STEPS = 5
-RATES = ((400e6, 1e-3), (2e9, 5e-4), (1e10, 2e-4))  # of LoRA, by parameters up to which they hold
+RATES = ((400e6, 3e-3), (2e9, 5e-4), (1e10, 2e-4))  # of LoRA, by parameters up to which they hold
 LARGEST_RATE = 1e-4  # of LoRA beyond
 FULL = 0.1  # of LoRA's learning rate, when all weights are tuned
 Method = Literal["lora", "full"]
