@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from side_by_side import commit, refuse_a_busy_machine
@@ -21,10 +22,10 @@ from side_by_side import commit, refuse_a_busy_machine
 from tunewise.candidates.lora import parameters_of
 from tunewise.files import write_json
 from tunewise.models.loading import load_tokenizer
-from tunewise.models.resolve import resolve
+from tunewise.models.resolve import ModelFolder, resolve
 from tunewise.progress import Silent
 from tunewise.rendering.chat import chat_to_train
-from tunewise.rendering.rows import Renderer
+from tunewise.rendering.rows import Rendered, Renderer
 from tunewise.rendering.wording import wording
 from tunewise.task.settings import FullSettings, LoraCandidateSettings
 from tunewise.training.language.arguments import effective
@@ -34,7 +35,6 @@ from tunewise.workspace.environment import environment
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 MODEL = "smollm2-135m-instruct"
-
 FAULTS = ["nothing-supervised", "truncated-answer"]
 
 
@@ -50,9 +50,10 @@ def main() -> None:
     given = parser.parse_args()
     refuse_a_busy_machine()
     found = []
+    task = task_rows(given.task, given.validation_rows)
     for rate in map(float, given.rates.split(",")):
         began = time.perf_counter()
-        losses = trained(given.task, rate, given.epochs, given.validation_rows, full=given.full)
+        losses = trained(task, rate, given.epochs, full=given.full)
         seconds = time.perf_counter() - began
         shown = "  ".join(f"{loss:.3f}" for loss in losses)
         print(
@@ -64,37 +65,56 @@ def main() -> None:
         write_json(given.json, {**about, "found": found, "environment": environment()})
 
 
-def trained(task: str, rate: float, epochs: int, validation: int, *, full: bool) -> list[float]:
-    """Return the validation loss after each epoch of a training at one rate."""
+@dataclass(frozen=True)
+class TaskRows:
+    """What all rates are given."""
+
+    model: ModelFolder
+    train: list[Rendered]
+    validation: list[Rendered]
+    seed: int
+
+
+def task_rows(task: str, validation: int) -> TaskRows:
+    """Return a task's rows as the model reads them, so many of them to take the loss of."""
     about = material(EXAMPLES / task / "task.yaml", Silent())
     base = resolve(MODEL, Silent())
     renderer = Renderer(
         chat_to_train(load_tokenizer(base.path)), wording(about.task, about.dataset.labels)
     )
-    learnt = [e for e in about.dataset.examples if about.sides.get(e.id) == "train"]
     judged = [e for e in about.dataset.examples if about.sides.get(e.id) == "validation"]
     further = max(0, validation - len(judged))
-    learnt, judged = learnt[further:], [*judged, *learnt[:further]][:validation]
+    learnt, judged = about.train[further:], [*judged, *about.train[:further]][:validation]
+    return TaskRows(
+        base,
+        renderer.rendered(learnt, Silent()),
+        renderer.rendered(judged, Silent()),
+        about.task.seed,
+    )
+
+
+def trained(task: TaskRows, rate: float, epochs: int, *, full: bool) -> list[float]:
+    """Return the validation loss after each epoch of a training at one rate."""
     kind = FullSettings if full else LoraCandidateSettings
     settings = kind(
         model=MODEL, learning_rate=rate, num_train_epochs=epochs, early_stopping_patience=epochs
     )
     with tempfile.TemporaryDirectory() as folder:
         job = Job(
-            train=renderer.rendered(learnt, Silent()),
-            validation=renderer.rendered(judged, Silent()),
+            train=task.train,
+            validation=task.validation,
             arguments=effective(
                 settings,
-                rows=len(learnt),
-                parameters=parameters_of(base.path),
+                rows=len(task.train),
+                parameters=parameters_of(task.model.path),
                 max_length=settings.max_length,
                 bf16=True,
-                seed=about.task.seed,
+                seed=task.seed,
             ),
             allow=FAULTS,
             folder=Path(folder),
-            model=base.path,
-            model_fingerprint=base.fingerprint,
+            model=task.model.path,
+            model_fingerprint=task.model.fingerprint,
         )
         done = tuned(job, Silent())
     return [one["validation_loss"] for one in done.curve if "validation_loss" in one]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import gc
 import sys
 from collections.abc import Callable
 
@@ -39,6 +40,12 @@ class Heap:
 def memory() -> int:
     """Return the bytes of memory that this process takes."""
     return int(psutil.Process().memory_info().rss)
+
+
+def let_go() -> None:
+    """Collect what nothing refers to any more, such as a model, and hand its memory back."""
+    gc.collect()
+    hand_back()
 
 
 def hand_back() -> None:

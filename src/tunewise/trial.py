@@ -7,7 +7,6 @@ or of the verdict.
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -30,7 +29,7 @@ from tunewise.files import (
     write_json,
     write_jsonl,
 )
-from tunewise.heap import hand_back
+from tunewise.heap import let_go
 from tunewise.progress import Progress, Silent, clock, showing
 from tunewise.records import Dataset, Example, Finding, Prediction, Split, Splits, Timing
 from tunewise.rendering.wording import OWN
@@ -116,8 +115,7 @@ class Trial:
     def close(self) -> None:
         """Let go of the model before the next one is loaded."""
         self.fitted = None
-        gc.collect()
-        hand_back()
+        let_go()
 
     def fit(self) -> None:
         """Fit, unless it was done with the same settings, rows and models."""
@@ -338,10 +336,10 @@ def _one_by_one(
             [answers[number]] = fitted.predict([rows[number]], silent)
             took = time.perf_counter() - began
             seconds.append(getattr(fitted, "request_seconds", None) or took)
-            spent = sum(seconds) / TIMED_SECONDS, len(seconds) / min(LEAST_TIMED, len(numbers))
-            done = 100 * min(1, max(len(seconds) / len(numbers), min(spent)))
+            enough = min(sum(seconds) / TIMED_SECONDS, len(seconds) / LEAST_TIMED)
+            done = 100 * min(1, max(len(seconds) / len(numbers), enough))
             bar.advance(done - shown)
             shown = done
-            if min(spent) >= 1:
+            if enough >= 1:
                 break
     return answers, tuple(seconds)

@@ -7,7 +7,6 @@ are deleted once it has answered. Knows nothing of laws or sentences.
 
 from __future__ import annotations
 
-import gc
 import shutil
 import time
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from tunewise.candidates import Setup, candidate
 from tunewise.curve.plan import Given, Ground, Step, passes
 from tunewise.evaluation.power_law import Measured
 from tunewise.files import read_record, write_json
+from tunewise.heap import let_go
 from tunewise.progress import Progress, clock
 from tunewise.records import CurvePoint
 from tunewise.task.settings import Entry
@@ -141,7 +141,7 @@ def _point_file(one: _Fit) -> list[Path]:
     predictions = fitted.predict([replace(row, target="") for row in judged], one.progress)
     wrong = tuple(p.answer != row.target for p, row in zip(predictions, judged, strict=True))
     del made, fitted
-    gc.collect()
+    let_go()
     point = CurvePoint(
         size=step.size,
         draw=step.draw,

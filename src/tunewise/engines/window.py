@@ -7,6 +7,11 @@ models.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
 from tunewise.errors import DataError
 
 LONG = 99.0  # percentile of the training answers' lengths that a long one has
@@ -41,6 +46,11 @@ def check_room(tokens: int, reads: int | None, place: str) -> None:
 def room_for(longest: float) -> int:
     """Return the tokens that an answer may take, where a long one has so many."""
     return max(LEAST_NEW_TOKENS, round(ROOM * longest))
+
+
+def usual_room(lengths: Sequence[float] | np.ndarray[Any, Any]) -> int:
+    """Return the tokens that an answer may take, where those learnt from have so many each."""
+    return room_for(float(np.percentile(lengths, LONG)))
 
 
 def room_left(wanted: int, tokens: int, reads: int | None) -> int:

@@ -39,14 +39,8 @@ def product_rate(seconds: float = 0.6) -> float:
     import torch
 
     a = torch.ones(PRODUCT, PRODUCT, dtype=torch.bfloat16)
-    best = float("inf")
-    until = time.perf_counter() + seconds
     with torch.inference_mode():
-        a @ a
-        while time.perf_counter() < until:
-            began = time.perf_counter()
-            a @ a
-            best = min(best, time.perf_counter() - began)
+        best, _ = _seconds(lambda: a @ a, seconds)
     return 2 * PRODUCT**3 / best
 
 
@@ -56,14 +50,8 @@ def reading_rate(seconds: float = 0.3) -> float:
 
     weights = torch.ones(WEIGHTS, PRODUCT, dtype=torch.bfloat16)
     token = torch.ones(1, PRODUCT, dtype=torch.bfloat16)
-    best = float("inf")
-    until = time.perf_counter() + seconds
     with torch.inference_mode():
-        torch.nn.functional.linear(token, weights)
-        while time.perf_counter() < until:
-            began = time.perf_counter()
-            torch.nn.functional.linear(token, weights)
-            best = min(best, time.perf_counter() - began)
+        best, _ = _seconds(lambda: torch.nn.functional.linear(token, weights), seconds)
     return float(weights.nbytes / best)
 
 

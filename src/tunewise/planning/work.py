@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tunewise.engines.window import LONG, room_for
+from tunewise.engines.window import usual_room
 from tunewise.errors import BadInput
 from tunewise.models.configs import Described, described
 from tunewise.models.loading import cached_bytes, positions_of
@@ -337,13 +337,13 @@ def _answering(chosen: Lengths, judged: Lengths, asking: _Asking) -> tuple[Part,
     together = min(ROWS_TOGETHER, len(prompts))
     remembered = float((prompts + longest / 2).mean()) * asking.cached  # of each row, in every pass
 
-    def writes(tokens: float, together: int) -> Part:
+    def writes(tokens: float, rows: int) -> Part:
         return Part(
             "write",
             forward * tokens,
-            tokens / together,
+            tokens / rows,
             operations,
-            weights + together * remembered,
+            weights + rows * remembered,
             least=float(usual.sum() / longest.sum()),
             requests=requests,
         )
@@ -431,15 +431,16 @@ def _prompt(rows: Rows, settings: PromptSettings) -> Load:
     labels = rows.labels(model)
     weights = parameters_of(model) * BF16
     text = model.config.get_text_config()
-    learnt = rows.chats("train", model).answers
-    long = float(np.percentile(learnt, LONG)) if len(learnt) else 0.0
+    most = settings.max_new_tokens
+    if not labels and most is None:
+        most = usual_room(rows.chats("train", model).answers)
     asking = _Asking(
         forward=2.0 * parameters_of(model),  # a product and a sum for each weight and token
         weights=weights,
         cached=cached_bytes(model.config, BF16),
         operations=25 * int(text.num_hidden_layers),
         labels=labels,
-        most=settings.max_new_tokens or room_for(long),
+        most=most,
     )
 
     def shown(lengths: Lengths, shots: float) -> Lengths:

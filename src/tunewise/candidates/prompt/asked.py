@@ -30,7 +30,7 @@ from tunewise.candidates.prompt.search import Search
 from tunewise.candidates.prompt.settings_file import MENDS, SETTINGS
 from tunewise.candidates.prompt.showing import Way, WayTried, ways_of
 from tunewise.engines.endpoint.prices import PICO
-from tunewise.engines.window import LONG, room_for
+from tunewise.engines.window import usual_room
 from tunewise.errors import DataError, RunFolderError
 from tunewise.files import read_record, write_json
 from tunewise.overlap import rouge_l
@@ -285,8 +285,7 @@ def _room(model: Model, texts: Sequence[str], train: Sequence[Example]) -> int:
     """Return the tokens that a reply may take, thoughts apart; no text has more than bytes."""
     if texts:
         return JSON_TOKENS + max(len(text.encode()) for text in texts)
-    lengths = model.engine.lengths([row.target for row in train])
-    return room_for(float(np.percentile(lengths, LONG)))
+    return usual_room(model.engine.lengths([row.target for row in train]))
 
 
 def _scores(targets: Sequence[str], reads: Sequence[Read], *, labels: bool) -> np.ndarray:

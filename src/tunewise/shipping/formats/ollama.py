@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tunewise.candidates.lora import FittedLora
+from tunewise.models.loading import positions_of
 from tunewise.progress import Progress
 from tunewise.shipping.asking import asking_of
 from tunewise.shipping.formats import gguf_file
@@ -36,9 +37,9 @@ def write(
     frame = frame_of(chat, adds_bos=adds_bos(chat.tokenizer), with_system=bool(asking.system))
     names = gguf_file.write(subject, fitted, folder, quantisations or (DEFAULT,), progress)
     parameters = {"num_predict": asking.max_new_tokens or 128}
-    limit = getattr(fitted.model.config.get_text_config(), "max_position_embeddings", None)
-    if limit:
-        parameters["num_ctx"] = min(int(limit), MOST_CONTEXT)
+    limit = positions_of(fitted.model.config)
+    if limit is not None:
+        parameters["num_ctx"] = min(limit, MOST_CONTEXT)
     text = modelfile(frame, names[0], asking.system, asking.stop, parameters)
     (folder / MODELFILE).write_text(text, encoding="utf-8")
     return names
