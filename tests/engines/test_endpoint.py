@@ -11,8 +11,11 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 from chat_server import FAULTS, ChatServer, by_lot, serving
 
@@ -229,6 +232,41 @@ def test_two_processes_at_once_pay_for_one_answer(tmp_path: Path) -> None:
         settle.join()
     assert replies[1].text == "of the other"
     assert len(server.asked) == 2
+
+
+def test_what_another_process_pays_between_the_look_and_the_attempt_is_not_paid_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Book(tmp_path)
+    other.process = process_of(os.getppid())
+    with serving(ChatServer()) as server:
+        engine = endpoint(server, tmp_path)
+        looked = engine.unknown
+
+        def look(of: Sequence[Ask]) -> list[Any]:
+            found = looked(of)
+            for request in found[:1] if server.asked else ():
+                attempt = other.enter("other", request.name, Amount(1, 1), Cap())
+                assert attempt is not None
+                body = {"choices": [{"message": {"content": "of the other"}}]}
+                other.paid(attempt, Kept(body, 0.1), Amount(1, 1), Amount(1, 1))
+            return found
+
+        monkeypatch.setattr(engine, "unknown", look)
+        replies = asked(engine, asks(3))
+        spent = Book(tmp_path).spent("run")
+    assert replies[1].text == "of the other"
+    assert len(server.asked) == 2
+    assert (spent.requests, spent.lost) == (2, 0)
+
+
+@pytest.mark.skipif(not psutil.LINUX, reason="elsewhere starts aren't counted from the machine's")
+def test_a_process_is_told_alike_whatever_the_clock_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = process_of(os.getpid())
+    for changed in (psutil.boot_time() + 3, psutil.boot_time() - 3600):
+        monkeypatch.setattr(psutil, "boot_time", lambda at=changed: at)
+        monkeypatch.setattr("psutil._pslinux.boot_time", lambda at=changed: at)
+        assert process_of(os.getpid()) == before
 
 
 def test_what_a_dead_process_was_asking_is_asked_again(tmp_path: Path) -> None:

@@ -301,8 +301,13 @@ class Book:
 
 
 def process_of(pid: int) -> str:
-    """Return what tells a process from all others, on this machine and in time."""
-    return f"{platform.node()} {pid} {psutil.Process(pid).create_time()}"
+    """Return what tells a process from all others, on this machine and in time.
+
+    On Linux by its start counted from the machine's: as a time of day the same start reads
+    differently once the clock has been set.
+    """
+    began = psutil.Process(pid).create_time() - (psutil.boot_time() if psutil.LINUX else 0)
+    return f"{platform.node()} {pid} {began:.2f}"
 
 
 def is_alive(process: str) -> bool:

@@ -302,6 +302,10 @@ class Endpoint:
     def _attempt(self, request: _Request) -> Answered | TurnedAway | Refused:
         """Make one attempt, entered in the book before and settled after it."""
         attempt = self._entered(request)
+        known = self.book.answer(request.name)
+        if known is not None:  # another process has paid it since it was looked for
+            self._settle(lambda: self.book.free(attempt))
+            return Answered(known.body, known.seconds)
         try:
             outcome = self._sender.send(request.body, request.name)
         except TunewiseError:  # refused for good: nothing was answered
