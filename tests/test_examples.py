@@ -19,7 +19,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
     [
         ("support-tickets", 8_080, 8_080, 77),
         ("plain-english-contracts", 446, 446, 0),
-        ("clinical-notes", 1_501, 1_000, 0),
+        ("clinical-notes", 1_501, 800, 0),
     ],
 )
 def test_an_example_loads_reads_and_splits(name: str, rows: int, used: int, labels: int) -> None:

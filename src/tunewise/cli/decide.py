@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from pathlib import Path
 from typing import Annotated
@@ -55,11 +56,15 @@ def decide(  # noqa: PLR0917 -- the command line gives them by name
         "least_consistency": least_consistency,
         "run_locally": run_locally,
     }
-    from tunewise.files import plain
-    from tunewise.redecide import redecided
-
     wishes = {key: value for key, value in given.items() if value is not None}
-    verdict = redecided(run, wishes)
+    gc.disable()  # it is over in a second, and looking for garbage is a tenth of that
+    try:
+        from tunewise.files import plain
+        from tunewise.redecide import redecided
+
+        verdict = redecided(run, wishes)
+    finally:
+        gc.enable()
     if as_json:
         typer.echo(json.dumps(plain(verdict), ensure_ascii=False))
         return
