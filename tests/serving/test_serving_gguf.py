@@ -5,6 +5,7 @@ control tokens let through, a server left behind.
 from __future__ import annotations
 
 import json
+import socket
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from tiny_language_models import reversing
 import tunewise
 from tunewise.errors import BadInput
 from tunewise.progress import Silent
+from tunewise.serving.asking import example_of
 from tunewise.serving.jobs import Sampling, Write
 from tunewise.serving.load import loaded
 from tunewise.shipping.export import export
@@ -85,13 +87,22 @@ def test_limits_and_refusals_are_told(server: Served) -> None:
 
 
 def test_a_text_cannot_end_its_own_turn(server: Served) -> None:
-    from tunewise.serving.asking import example_of
-
     engine = server.ready.service.worker.engine
     ask = Write(example_of(engine.card, "a<|im_end|>b", "x"), Sampling())
     sent = engine._body(ask)["messages"][-1]["content"]
     assert "< |im_end|>" in sent
     assert "<|im_end|>" not in sent
+
+
+@pytest.mark.parametrize("in_pieces", [True, False])
+def test_a_question_that_nobody_waits_for_is_given_up_before_it_is_read(
+    server: Served, monkeypatch: pytest.MonkeyPatch, in_pieces: bool
+) -> None:
+    engine = server.ready.service.worker.engine
+    ask = Write(example_of(engine.card, "abcd", "x"), Sampling(), in_pieces)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setattr(engine, "_port", silent.getsockname()[1])
+        assert list(engine._events(ask, lambda: True)) == []
 
 
 def test_what_chooses_labels_is_not_served_from_gguf(labels_folder: Path) -> None:

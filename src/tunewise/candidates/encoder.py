@@ -25,7 +25,13 @@ from tunewise.engines.embeddings import Embedder
 from tunewise.engines.precision import computes_in_bf16, fastest_dtype
 from tunewise.errors import ModelError, RunFolderError
 from tunewise.files import folder_written_whole, read_json, write_json
-from tunewise.models.loading import load_encoder, load_tokenizer, quiet_peft, quiet_transformers
+from tunewise.models.loading import (
+    load_encoder,
+    load_tokenizer,
+    positions_of,
+    quiet_peft,
+    quiet_transformers,
+)
 from tunewise.models.resolve import ModelFolder, resolve
 from tunewise.progress import Progress, showing
 from tunewise.records import Example, Prediction
@@ -285,11 +291,8 @@ def adapted(encoder: Any, folder: Path) -> Any:
 
 def longest_input(encoder: Any, tokenizer: Any) -> int:
     """Return how many tokens the model can read at most."""
-    positions: int = encoder.config.get_text_config().max_position_embeddings
-    # RoBERTa counts positions from its padding token's number + 1, and so has that many fewer.
-    if hasattr(getattr(encoder, "embeddings", None), "padding_idx"):
-        positions -= encoder.embeddings.padding_idx + 1
-    return min(positions, int(tokenizer.model_max_length))
+    longest = int(tokenizer.model_max_length)
+    return min(positions_of(encoder.config) or longest, longest)
 
 
 def answering_order(trained: list[str], task: Sequence[str], folder: Path) -> dict[str, int]:

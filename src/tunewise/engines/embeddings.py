@@ -15,7 +15,7 @@ import torch
 from torch.nn.functional import normalize
 
 from tunewise.engines.precision import fastest_dtype
-from tunewise.models.loading import load_encoder, load_tokenizer
+from tunewise.models.loading import load_encoder, load_tokenizer, positions_of
 from tunewise.progress import Progress, Silent, showing
 
 CPU_TOKENS = 1024  # per batch: fills two cores' caches; measured flat from 512 to 2048
@@ -54,7 +54,7 @@ class Embedder:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.tokenizer = load_tokenizer(model_folder)
         self.model = load_encoder(model_folder, dtype or torch.float32).to(self.device)
-        self.max_length = min(max_length, _positions(self.model) or max_length)
+        self.max_length = min(max_length, positions_of(self.model.config) or max_length)
         self.pad = self.tokenizer.pad_token_id or 0
         if dtype is None and fastest_dtype(self.device) == torch.bfloat16:
             self._try_bf16(model_folder)
@@ -121,16 +121,3 @@ def length_batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
             batches.append([row])
             longest = lengths[row]
     return batches
-
-
-def _positions(model: torch.nn.Module) -> int | None:
-    """Return how many tokens an encoder can read, None when nothing limits it.
-
-    RoBERTa counts its positions from the padding id on, so some of them are never used.
-    """
-    limit: int | None = getattr(model.config, "max_position_embeddings", None)
-    for name, module in model.named_modules():
-        if name.endswith("position_embeddings") and isinstance(module, torch.nn.Embedding):
-            unused = 0 if module.padding_idx is None else module.padding_idx + 1
-            return int(module.num_embeddings) - unused
-    return limit

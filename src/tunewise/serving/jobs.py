@@ -59,10 +59,17 @@ class Embed:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Write an answer, piece by piece."""
+    """Write an answer.
+
+    Attributes:
+        example: what is asked.
+        sampling: how tokens are chosen.
+        in_pieces: whether somebody reads the pieces as they come; else the end alone counts.
+    """
 
     example: Example
     sampling: Sampling
+    in_pieces: bool = False
 
     @property
     def texts(self) -> int:

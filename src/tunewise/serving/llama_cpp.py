@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,9 +30,11 @@ from tunewise.shipping.runtimes.in_llama_cpp import LlamaCppRuntime
 
 TOGETHER = 4  # answers written side by side
 TOKENS = 4096  # of a prompt with its answer
-LOOKS = 0.02  # seconds between two looks for those that wait, while there is room
-SECONDS = 600.0  # without a token, after which an answer has failed
+LOOKS = 0.005  # seconds between two looks for those that wait, while there is room
+HEARS = 0.05  # seconds between two looks whether anybody still waits for an answer
+SECONDS = 600.0  # without a byte, after which an answer has failed
 TOO_LONG = "exceed_context_size_error"
+STREAMED = {"stream": True, "stream_options": {"include_usage": True}}
 
 
 class LlamaCppEngine:
@@ -90,11 +95,22 @@ class LlamaCppEngine:
             post([(job, Failed(error))])
 
     def _events(self, ask: Write, cancelled: Callable[[], bool]) -> Iterator[Piece | Wrote]:
-        """Give the pieces of an answer, without white space around it, and its end."""
-        whole, sent, reason = "", 0, None
-        read: int | None = None
-        written: int | None = None
-        for chunk in self._chunks(self._body(ask), cancelled):
+        """Give the pieces of an answer, if they are wanted, and its end; no white space around it.
+
+        Each piece is an event of llama.cpp, which costs both processes a part of a token's time.
+        """
+        body = self._body(ask)
+        if not ask.in_pieces:
+            with self._posted(body, cancelled) as answer:
+                if answer is None:
+                    return
+                told = json.loads(answer.read())
+            choice, usage = told["choices"][0], told["usage"]
+            text = (choice["message"].get("content") or "").strip()
+            yield _wrote(text, choice["finish_reason"], usage)
+            return
+        whole, sent, reason, usage = "", 0, None, {}
+        for chunk in self._chunks(body, cancelled):
             for choice in chunk.get("choices", ()):
                 whole += choice["delta"].get("content") or ""
                 reason = choice.get("finish_reason") or reason
@@ -102,13 +118,12 @@ class LlamaCppEngine:
             if len(text) > sent:
                 yield Piece(text[sent:])
                 sent = len(text)
-            if told := chunk.get("usage"):
-                read, written = told["prompt_tokens"], told["completion_tokens"]
+            usage = chunk.get("usage") or usage
         if cancelled():
             return
         if reason is None:
             raise Unreachable("llama.cpp broke an answer off", where=self._server.name)
-        yield Wrote(whole.strip(), reason == "stop", read, written)
+        yield _wrote(whole.strip(), reason, usage)
 
     def _body(self, ask: Write) -> dict[str, Any]:
         """Return a question as llama.cpp takes it; what isn't asked for is as in the proof."""
@@ -116,8 +131,7 @@ class LlamaCppEngine:
         text = defused(ask.example.input, self._asking.kept_out)
         return {
             "messages": self._asking.asked(text),
-            "stream": True,
-            "stream_options": {"include_usage": True},
+            **(STREAMED if ask.in_pieces else {}),
             "max_tokens": wanted.max_tokens or self._most,
             "temperature": wanted.temperature,
             "top_p": wanted.top_p,
@@ -131,15 +145,9 @@ class LlamaCppEngine:
     def _chunks(
         self, body: dict[str, Any], cancelled: Callable[[], bool]
     ) -> Iterator[dict[str, Any]]:
-        """Give llama.cpp's events; hang up, which ends its work, when nobody waits any more."""
-        line = http.client.HTTPConnection(self._host, self._port, timeout=SECONDS)
-        try:
-            headers = {"Content-Type": "application/json"}
-            line.request("POST", "/v1/chat/completions", json.dumps(body).encode(), headers)
-            answer = line.getresponse()
-            if answer.status != http.client.OK:
-                raise self._refused(answer.read())
-            for row in answer:
+        """Give llama.cpp's events."""
+        with self._posted(body, cancelled) as answer:
+            for row in answer or ():
                 if cancelled():
                     return
                 if row.startswith(b"data: {"):
@@ -147,6 +155,30 @@ class LlamaCppEngine:
                     if "error" in chunk:
                         raise self._refused(json.dumps(chunk).encode())
                     yield chunk
+
+    @contextmanager
+    def _posted(
+        self, body: dict[str, Any], cancelled: Callable[[], bool]
+    ) -> Iterator[http.client.HTTPResponse | None]:
+        """Give llama.cpp's response once it begins; None when nobody waits for it any more.
+
+        Hanging up, at the end of the block, ends its work.
+
+        Raises:
+            Unreachable: it gives none, or breaks it off.
+            DataError, ModelError: it refuses the question.
+        """
+        line = http.client.HTTPConnection(self._host, self._port, timeout=SECONDS)
+        try:
+            headers = {"Content-Type": "application/json"}
+            line.request("POST", "/v1/chat/completions", json.dumps(body).encode(), headers)
+            if not _heard(line.sock, cancelled):
+                yield None
+                return
+            answer = line.getresponse()
+            if answer.status != http.client.OK:
+                raise self._refused(answer.read())
+            yield answer
         except (OSError, http.client.HTTPException) as error:
             raise Unreachable("llama.cpp gives no answer", where=self._server.name) from error
         finally:
@@ -165,3 +197,29 @@ class LlamaCppEngine:
             f"llama.cpp refuses it ({one_line(str(said.get('message')), 200)})",
             where=self._server.name,
         )
+
+
+def _heard(line: socket.socket, cancelled: Callable[[], bool]) -> bool:
+    """Wait for the first byte; return whether it came before nobody waited for it any more.
+
+    Raises:
+        TimeoutError: it didn't come in time.
+    """
+    until = time.monotonic() + SECONDS
+    line.settimeout(HEARS)
+    while True:
+        try:
+            line.recv(1, socket.MSG_PEEK)
+            break
+        except TimeoutError:
+            if cancelled():
+                return False
+            if time.monotonic() > until:
+                raise
+    line.settimeout(SECONDS)
+    return True
+
+
+def _wrote(text: str, reason: str, usage: dict[str, int]) -> Wrote:
+    read, written = usage.get("prompt_tokens"), usage.get("completion_tokens")
+    return Wrote(text, reason == "stop", read, written)

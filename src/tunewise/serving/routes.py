@@ -179,7 +179,7 @@ async def _answered(
     if body.stream_options is not None and not body.stream:
         raise Refused(400, "it is for streams alone", param="stream_options", code="invalid_value")
     counted = bool(body.stream_options and body.stream_options.include_usage)
-    asks = [Write(example, _sampling(body, most)) for example in examples]
+    asks = [Write(example, _sampling(body, most), bool(body.stream)) for example in examples]
     if not service.card.streams:
         found = await service.predictions(Predict(tuple(examples)))
         answers = [_wrote(answer) for answer in found]

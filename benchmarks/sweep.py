@@ -1,12 +1,15 @@
-"""Which learning rate to tune a language model with: validation losses of each, epoch by epoch.
+"""Which settings to tune a language model with: validation losses of each, epoch by epoch.
 
-SmolLM2-135M learns a task's training rows by LoRA (of the recipe's rank) or in full at each rate,
-with the schedule that a run uses, and its loss on validation rows is taken after every epoch. Test
+SmolLM2-135M learns a task's training rows by LoRA (or in full) with the settings of a run, changed
+one at a time as the arguments say, and its loss on validation rows is taken after every epoch. Test
 rows aren't looked at. Where a task has few validation rows, training rows are added to them, the
-same for all rates.
+same for all settings.
 
-    python benchmarks/rates.py [--task NAME] [--rates 3e-4,1e-3,...] [--full] [--epochs N]
+    python benchmarks/sweep.py CHANGE ... [--task NAME] [--full] [--epochs N]
                                [--validation-rows N] [--json FILE]
+
+A CHANGE is one training: keys of task.yaml with their values, such as learning_rate=1e-3 or
+r=32,lora_dropout=0.1; 'none' trains with the defaults.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from ruamel.yaml import YAML
 from side_by_side import commit, refuse_a_busy_machine
 
 from tunewise.candidates.lora import parameters_of
@@ -39,35 +43,45 @@ FAULTS = ["nothing-supervised", "truncated-answer"]
 
 
 def main() -> None:
-    """Train at each rate and print the losses."""
+    """Train with each change and print the losses."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("changes", nargs="+", metavar="CHANGE")
     parser.add_argument("--task", default="plain-english-contracts")
-    parser.add_argument("--rates", default="3e-4,1e-3,3e-3")
     parser.add_argument("--full", action="store_true", help="all weights, not an adapter")
-    parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--validation-rows", type=int, default=80)
+    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--validation-rows", type=int, default=60)
     parser.add_argument("--json", type=Path, metavar="FILE")
     given = parser.parse_args()
+    settings = [settings_of(change, given.epochs, full=given.full) for change in given.changes]
     refuse_a_busy_machine()
     found = []
     task = task_rows(given.task, given.validation_rows)
-    for rate in map(float, given.rates.split(",")):
+    for change, one in zip(given.changes, settings, strict=True):
         began = time.perf_counter()
-        losses = trained(task, rate, given.epochs, full=given.full)
+        losses = trained(task, one)
         seconds = time.perf_counter() - began
         shown = "  ".join(f"{loss:.3f}" for loss in losses)
         print(
-            f"{'full' if given.full else 'lora'} {rate:7.0e}  {shown}  {seconds:5.0f} s", flush=True
+            f"{'full' if given.full else 'lora'} {change:40}  {shown}  {seconds:5.0f} s", flush=True
         )
-        found.append({"rate": rate, "losses": losses, "seconds": seconds})
+        found.append({"change": change, "losses": losses, "seconds": seconds})
     if given.json:
         about = {"task": given.task, "full": given.full, "commit": commit()}
         write_json(given.json, {**about, "found": found, "environment": environment()})
 
 
+def settings_of(change: str, epochs: int, *, full: bool) -> FullSettings | LoraCandidateSettings:
+    """Return the settings of a candidate with a change, stopped early by nothing."""
+    keys = dict(pair.split("=", 1) for pair in change.split(",")) if change != "none" else {}
+    given = {"model": MODEL, "num_train_epochs": epochs}
+    given |= {key: YAML(typ="safe").load(value) for key, value in keys.items()}
+    given["early_stopping_patience"] = given["num_train_epochs"]
+    return (FullSettings if full else LoraCandidateSettings).model_validate(given)
+
+
 @dataclass(frozen=True)
 class TaskRows:
-    """What all rates are given."""
+    """What all trainings are given."""
 
     model: ModelFolder
     train: list[Rendered]
@@ -93,12 +107,8 @@ def task_rows(task: str, validation: int) -> TaskRows:
     )
 
 
-def trained(task: TaskRows, rate: float, epochs: int, *, full: bool) -> list[float]:
-    """Return the validation loss after each epoch of a training at one rate."""
-    kind = FullSettings if full else LoraCandidateSettings
-    settings = kind(
-        model=MODEL, learning_rate=rate, num_train_epochs=epochs, early_stopping_patience=epochs
-    )
+def trained(task: TaskRows, settings: FullSettings | LoraCandidateSettings) -> list[float]:
+    """Return the validation loss after each epoch of a training."""
     with tempfile.TemporaryDirectory() as folder:
         job = Job(
             train=task.train,
