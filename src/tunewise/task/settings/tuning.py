@@ -121,7 +121,7 @@ class ApiSettings(CandidateSettings):
 class LoraCandidateSettings(TuningSettings):
     """A causal language model with a LoRA adapter, spelled as in peft.LoraConfig."""
 
-    r: PositiveInt | None = Field(None, description="Rank. Left out: by recipe.")
+    r: PositiveInt = Field(16, description="Rank.")
     lora_alpha: PositiveInt | None = Field(None, description="Left out: twice the rank.")
     lora_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     target_modules: list[str] | Literal["all-linear"] = "all-linear"

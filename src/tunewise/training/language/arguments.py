@@ -30,21 +30,19 @@ class Recipe:
     Attributes:
         examples: rows times epochs to aim at.
         fewest, most: epochs.
-        r: rank of the adapter.
         patience: epochs without a lower validation loss after which the training stops.
     """
 
     examples: int
     fewest: int
     most: int
-    r: int
     patience: int
 
 
 RECIPES = {
-    "quick": Recipe(examples=1_000, fewest=1, most=3, r=8, patience=1),
-    "balanced": Recipe(examples=3_000, fewest=2, most=6, r=16, patience=2),
-    "thorough": Recipe(examples=8_000, fewest=3, most=10, r=32, patience=3),
+    "quick": Recipe(examples=1_000, fewest=1, most=3, patience=1),
+    "balanced": Recipe(examples=3_000, fewest=2, most=6, patience=2),
+    "thorough": Recipe(examples=8_000, fewest=3, most=10, patience=3),
 }
 
 
@@ -101,7 +99,7 @@ def effective(
         max_length=max_length,
         bf16=bf16,
         seed=seed,
-        lora=adapter_settings(lora, recipe) if lora else None,
+        lora=adapter_settings(lora) if lora else None,
         load_in_4bit=lora.load_in_4bit if lora else False,
         patience=settings.early_stopping_patience or recipe.patience,
         train_on=settings.train_on,
@@ -110,12 +108,11 @@ def effective(
     )
 
 
-def adapter_settings(settings: LoraCandidateSettings, recipe: Recipe) -> dict[str, object]:
+def adapter_settings(settings: LoraCandidateSettings) -> dict[str, object]:
     """Return an adapter's settings as peft.LoraConfig takes them."""
-    rank = settings.r or recipe.r
     return {
-        "r": rank,
-        "lora_alpha": settings.lora_alpha or 2 * rank,
+        "r": settings.r,
+        "lora_alpha": settings.lora_alpha or 2 * settings.r,
         "lora_dropout": settings.lora_dropout,
         "target_modules": settings.target_modules,
         "use_dora": settings.use_dora,
