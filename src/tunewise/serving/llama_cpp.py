@@ -29,6 +29,8 @@ from tunewise.shipping.asking import TASK, Asking
 from tunewise.shipping.runtimes.in_llama_cpp import LlamaCppRuntime
 
 TOGETHER = 4  # answers written side by side
+AHEAD = 2  # questions that wait in llama.cpp itself, so that none of its places stays empty
+AT_ONCE = TOGETHER + AHEAD
 TOKENS = 4096  # of a prompt with its answer
 LOOKS = 0.005  # seconds between two looks for those that wait, while there is room
 HEARS = 0.05  # seconds between two looks whether anybody still waits for an answer
@@ -59,7 +61,7 @@ class LlamaCppEngine:
         self._server = LlamaCppRuntime(file, TOKENS, threads=threads, together=TOGETHER)
         place = urlsplit(self._server.address)
         self._host, self._port = place.hostname or "", place.port
-        self._threads = ThreadPoolExecutor(TOGETHER, "llama.cpp")
+        self._threads = ThreadPoolExecutor(AT_ONCE, "llama.cpp")
 
     def warm_up(self, example: Example) -> None:
         """Write two tokens, so that the first request finds the file read."""
@@ -70,12 +72,12 @@ class LlamaCppEngine:
         """Write until no answer is left; those that wait join as soon as there is room."""
         waiting, writing = list(jobs), set[Future[None]]()
         while waiting or writing:
-            while waiting and len(writing) < TOGETHER:
+            while waiting and len(writing) < AT_ONCE:
                 writing.add(self._threads.submit(self._answer, waiting.pop(0)))
-            room = TOGETHER - len(writing)
+            room = AT_ONCE - len(writing)
             _, writing = wait(writing, LOOKS if room else None, FIRST_COMPLETED)
-            if not waiting and len(writing) < TOGETHER:
-                waiting = more(TOGETHER - len(writing))
+            if not waiting and len(writing) < AT_ONCE:
+                waiting = more(AT_ONCE - len(writing))
 
     def close(self) -> None:
         """End llama.cpp."""
