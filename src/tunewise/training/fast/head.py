@@ -19,6 +19,7 @@ from tunewise.training.fast.device import on_cuda
 
 LOGITS = 2**24  # of one piece at most: 64 MB in float32
 LOGITS_ON_CUDA = 2**26  # a card needs some hundred positions at once to be busy with products
+ADDED = 4096  # rows of a gradient that are added at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class SummedLoss(torch.autograd.Function):
             if grads[0] is not None:
                 torch.mm(slope, weight, out=grads[0][start : start + piece])
             if grads[1] is not None:
-                grads[1] += slope.T @ some
+                _add(grads[1], slope.T @ some)
             if grads[2] is not None:
                 grads[2] += slope.sum(0)
         ctx.grads = [
@@ -99,6 +100,16 @@ class SummedLoss(torch.autograd.Function):
         by = grad_outputs[0]
         grads, ctx.grads = ctx.grads, ()  # else they live as long as the loss, into the next pass
         return (*(None if g is None else g * by.to(g.dtype) for g in grads), None, None)
+
+
+def _add(total: Tensor, part: Tensor) -> None:
+    """Add `part` to `total` in place, few rows at a time.
+
+    A CPU turns what it adds in another dtype to the total's first: all of it would be a second
+    copy of the embeddings' gradient, and the peak of a training of all weights.
+    """
+    for into, rows in zip(total.split(ADDED), part.split(ADDED), strict=True):
+        into.add_(rows)
 
 
 def loss_and_slope(
