@@ -39,7 +39,11 @@ SHOTS = {"support-tickets": 8, "plain-english-contracts": 4}
 TUNED: dict[str, Any] = {
     "support-tickets": {"encoder": {"name": "tuned"}},
     "plain-english-contracts": {
-        "lora": {"name": "tuned", "allow": ["nothing-supervised", "truncated-answer"]}
+        "lora": {
+            "name": "tuned",
+            "recipe": "quick",  # as in the example
+            "allow": ["nothing-supervised", "truncated-answer"],
+        }
     },
 }
 THINKING = 12  # of so many rows, one is thought about
