@@ -101,18 +101,26 @@ class LlamaCppEngine:
 
         Each piece is an event of llama.cpp, which costs both processes a part of a token's time.
         """
-        body = self._body(ask)
-        if not ask.in_pieces:
-            with self._posted(body, cancelled) as answer:
-                if answer is None:
-                    return
-                told = json.loads(answer.read())
-            choice, usage = told["choices"][0], told["usage"]
+        with self._posted(self._body(ask), cancelled) as answer:
+            if answer is None:
+                return
+            if ask.in_pieces:
+                yield from self._pieces(answer, cancelled)
+                return
+            told = json.loads(answer.read())
+            choice = told["choices"][0]
             text = (choice["message"].get("content") or "").strip()
-            yield _wrote(text, choice["finish_reason"], usage)
-            return
-        whole, sent, reason, usage = "", 0, None, {}
-        for chunk in self._chunks(body, cancelled):
+            yield _wrote(text, choice["finish_reason"], told["usage"])
+
+    def _pieces(
+        self, answer: http.client.HTTPResponse, cancelled: Callable[[], bool]
+    ) -> Iterator[Piece | Wrote]:
+        """Give the pieces and the end of an answer that comes as events."""
+        whole, sent, reason = "", 0, None
+        usage: dict[str, int] = {}
+        for chunk in self._chunks(answer):
+            if cancelled():
+                return
             for choice in chunk.get("choices", ()):
                 whole += choice["delta"].get("content") or ""
                 reason = choice.get("finish_reason") or reason
@@ -144,19 +152,14 @@ class LlamaCppEngine:
             **({"stop": list(wanted.stop)} if wanted.stop else {}),
         }
 
-    def _chunks(
-        self, body: dict[str, Any], cancelled: Callable[[], bool]
-    ) -> Iterator[dict[str, Any]]:
+    def _chunks(self, answer: http.client.HTTPResponse) -> Iterator[dict[str, Any]]:
         """Give llama.cpp's events."""
-        with self._posted(body, cancelled) as answer:
-            for row in answer or ():
-                if cancelled():
-                    return
-                if row.startswith(b"data: {"):
-                    chunk = json.loads(row[6:])
-                    if "error" in chunk:
-                        raise self._refused(json.dumps(chunk).encode())
-                    yield chunk
+        for row in answer:
+            if row.startswith(b"data: {"):
+                chunk = json.loads(row[6:])
+                if "error" in chunk:
+                    raise self._refused(json.dumps(chunk).encode())
+                yield chunk
 
     @contextmanager
     def _posted(
@@ -212,14 +215,14 @@ def _heard(line: socket.socket, cancelled: Callable[[], bool]) -> bool:
     while True:
         try:
             line.recv(1, socket.MSG_PEEK)
-            break
         except TimeoutError:
             if cancelled():
                 return False
             if time.monotonic() > until:
                 raise
-    line.settimeout(SECONDS)
-    return True
+        else:
+            line.settimeout(SECONDS)
+            return True
 
 
 def _wrote(text: str, reason: str, usage: dict[str, int]) -> Wrote:
