@@ -39,11 +39,11 @@ from transformers import (
     TrainingArguments,
 )
 
-from tunewise.candidates.encoder import longest_input, prepared_encoder
+from tunewise.candidates.encoder import prepared_encoder
 from tunewise.engines.precision import computes_in_bf16
 from tunewise.evaluation.differences import paired_difference
 from tunewise.files import write_json
-from tunewise.models.loading import load_encoder, load_tokenizer, quiet_transformers
+from tunewise.models.loading import load_encoder, load_tokenizer, most_tokens, quiet_transformers
 from tunewise.models.resolve import ModelFolder, resolve
 from tunewise.progress import Silent
 from tunewise.records import Interval
@@ -143,7 +143,7 @@ def prepared(seed: int, *, rows: int | None, quick: bool) -> Bench:
         EncoderSettings.model_validate({"num_train_epochs": 1} if quick else {}),
         rows=len(train[0]),
         parameters=encoder.num_parameters(),
-        max_length=longest_input(encoder, tokenizer),
+        max_length=most_tokens(encoder.config, tokenizer) or int(tokenizer.model_max_length),
         bf16=computes_in_bf16("auto", device()),
         seed=seed,
     )

@@ -18,11 +18,10 @@ from tunewise.candidates.encoder import (
     FittedEncoder,
     adapted,
     answering_order,
-    longest_input,
     prepared_encoder,
 )
 from tunewise.errors import DataError, ModelError, RunFolderError, TaskFileError
-from tunewise.models.loading import load_encoder, load_tokenizer, quiet_transformers
+from tunewise.models.loading import load_encoder, load_tokenizer, most_tokens, quiet_transformers
 from tunewise.progress import Silent
 from tunewise.records import Example, Prediction
 from tunewise.task.settings import EncoderSettings, LoraSettings
@@ -251,7 +250,7 @@ def test_other_labels_than_those_trained_are_refused(tmp_path: Path) -> None:
 def test_the_longest_input_can_be_read(architecture: str, models: dict[str, Path]) -> None:
     encoder, tokenizer = load_encoder(models[architecture]), load_tokenizer(models[architecture])
     tokenizer.model_max_length = 10**6
-    most = longest_input(encoder, tokenizer)
+    most = most_tokens(encoder.config, tokenizer)
     ids = tokenised(tokenizer, ["card " * 100], most).ids
     assert len(ids[0]) == most
     encoder(**Padding(0).padded(ids))  # one more would be an IndexError

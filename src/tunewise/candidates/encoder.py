@@ -28,7 +28,7 @@ from tunewise.files import folder_written_whole, read_json, write_json
 from tunewise.models.loading import (
     load_encoder,
     load_tokenizer,
-    positions_of,
+    most_tokens,
     quiet_peft,
     quiet_transformers,
 )
@@ -69,11 +69,12 @@ class Encoder:
         tokenizer, encoder = load_tokenizer(base.path), load_encoder(base.path)
         names = self._label_names(train, base.path, progress)
         texts = self._texts(train, names)
+        most = self.settings.max_length
         arguments = effective(
             self.settings,
             rows=len(texts.texts),
             parameters=encoder.num_parameters(),
-            max_length=min(self.settings.max_length, longest_input(encoder, tokenizer)),
+            max_length=min(most, most_tokens(encoder.config, tokenizer) or most),
             bf16=computes_in_bf16(self.settings.bf16, device()),
             seed=self.setup.seed,
         )
@@ -287,12 +288,6 @@ def adapted(encoder: Any, folder: Path) -> Any:
     """Return `encoder` with the adapter in `folder` merged into its weights."""
     with quiet_transformers(), quiet_peft():
         return PeftModel.from_pretrained(encoder, str(folder)).merge_and_unload()
-
-
-def longest_input(encoder: Any, tokenizer: Any) -> int:
-    """Return how many tokens the model can read at most."""
-    longest = int(tokenizer.model_max_length)
-    return min(positions_of(encoder.config) or longest, longest)
 
 
 def answering_order(trained: list[str], task: Sequence[str], folder: Path) -> dict[str, int]:

@@ -116,6 +116,11 @@ def context_length(folder: Path, tokenizer: PreTrainedTokenizerBase) -> int | No
 
     with _readable(folder, "config"), quiet_transformers():
         config = AutoConfig.from_pretrained(str(folder), **SAFELY)
+    return most_tokens(config, tokenizer)
+
+
+def most_tokens(config: Any, tokenizer: PreTrainedTokenizerBase) -> int | None:
+    """Return how many tokens a model of this config reads at most; None where nothing says so."""
     longest = (positions_of(config), tokenizer.model_max_length)
     known = [int(length) for length in longest if length and length < NO_LENGTH]
     return min(known, default=None)
