@@ -379,6 +379,23 @@ def test_thinking_is_chosen_where_it_helps_and_kept_apart(
         assert all(a.reasoning == "It names a fruit." for a in answers)
 
 
+@pytest.mark.parametrize(
+    ("ignores", "answering"), [((), "constrained"), (("response_format",), "parsed")]
+)
+def test_a_model_that_always_thinks_has_its_thoughts_in_the_schema_where_it_can(
+    tmp_path: Path, ignores: tuple[str, ...], answering: str
+) -> None:
+    with serving(ChatServer(thinks, ignores=ignores)) as server:
+        fitted = prompt(server, think=[True]).fit(TRAIN, VALIDATION, tmp_path, Silent())
+        answers = fitted.predict(TEST, Silent())
+        asked = server.asked[-1]
+    assert fitted.fit.answering == answering
+    assert "logprobs" not in asked
+    bound = asked.get("response_format", {}).get("json_schema", {}).get("schema", {})
+    assert [*bound.get("properties", {})] == ["reasoning", "answer"] * (not ignores)
+    assert [a.answer for a in answers] == [one.target for one in TEST]
+
+
 def test_votes_decide_and_their_shares_are_the_probabilities(tmp_path: Path) -> None:
     def wavers(messages: list[dict[str, str]]) -> str:
         asked = sum(body["messages"][-1] == messages[-1] for body in server.asked)

@@ -14,7 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tunewise.candidates.prompt.race import raced
-from tunewise.candidates.prompt.search import LEAST, arms_of, cost_of, halved
+from tunewise.candidates.prompt.search import (
+    LEAST,
+    arms_of,
+    cost_of,
+    every_way,
+    halved,
+)
 from tunewise.candidates.prompt.showing import Way, drawn
 from tunewise.errors import CapReached, TaskFileError
 from tunewise.task.load import load_task
@@ -40,7 +46,7 @@ def scorer(quality: Callable[[Way], float]) -> tuple[Callable[[Way, int], np.nda
 def test_no_search_takes_more_requests_than_it_may(
     instructions: int, budget: int, rows: int
 ) -> None:
-    arms = arms_of([Way(0), Way(4)], instructions, 3, budget, 0)
+    arms = arms_of(every_way([Way(0), Way(4)], instructions, 3), 2, budget, 0)
     scores_of, asked = scorer(lambda way: 0.5)
     best, tried = halved(arms, scores_of, rows, budget)
     assert sum(asked) <= budget
@@ -52,7 +58,7 @@ def test_no_search_takes_more_requests_than_it_may(
 
 
 def test_a_way_that_is_far_better_is_found() -> None:
-    arms = arms_of([Way(0), Way(4)], 6, 4, 2_000, 0)
+    arms = arms_of(every_way([Way(0), Way(4)], 6, 4), 2, 2_000, 0)
     wanted = arms[7]
     scores_of, _ = scorer(lambda way: 0.95 if way == wanted else 0.4)
     best, tried = halved(arms, scores_of, ROWS, 2_000)
@@ -61,15 +67,29 @@ def test_a_way_that_is_far_better_is_found() -> None:
     assert sum(one.rows == best.rows for one in tried) < len(arms) / 2
 
 
+def test_ways_that_the_user_named_are_the_last_to_be_left_out() -> None:
+    own = [Way(0), Way(4), Way(4, "fused")]
+    every = every_way(own, 5, 2)
+    assert len(set(every)) == len(every) == 5 * 5  # two random sets of four examples
+    for seed in range(20):
+        arms = arms_of(every, len(own), cost_of(5), seed)
+        assert arms[:3] == own
+        assert len(arms) == 5
+        assert arms_of(every, len(own), cost_of(2), seed) == own[:2]
+        assert arms_of(every, len(own), 1, seed) == own[:1]
+    assert len({tuple(arms_of(every, len(own), cost_of(5), seed)) for seed in range(20)}) > 10
+    assert arms_of(every, len(own), cost_of(25), 0) == every
+
+
 def test_the_plain_prompt_stays_to_the_end_and_wins_ties() -> None:
-    arms = arms_of([Way(0)], 9, 0, 600, 0)
+    arms = arms_of(every_way([Way(0)], 9, 0), 1, 600, 0)
     best, tried = halved(arms, lambda way, first: np.full(first, 0.5), ROWS, 600)
     assert best.way == Way(0)
     assert best.rows == max(one.rows for one in tried)
 
 
 def test_money_that_ends_early_leaves_what_was_found() -> None:
-    arms = arms_of([Way(0)], 4, 0, 600, 0)
+    arms = arms_of(every_way([Way(0)], 4, 0), 1, 600, 0)
     plain, asked = scorer(lambda way: 0.9 if way == arms[2] else 0.3)
 
     def poor(way: Way, first: int) -> np.ndarray:

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
+import numpy as np
+
 from tunewise.progress import Progress
 from tunewise.records import Message
 
@@ -89,8 +91,32 @@ class Abilities:
     schema: bool
 
 
+class Concludes(Protocol):
+    """What brings the thoughts of a model to an answer.
+
+    Attributes:
+        scores_labels: whether labels can be scored after thoughts; else an answer is written.
+    """
+
+    scores_labels: bool
+
+    def label_logps(
+        self, asks: Sequence[Ask], replies: Sequence[Reply], labels: Sequence[str], bar: Progress
+    ) -> np.ndarray:
+        """Return log P(label | prompt and thoughts) in nats, [asks, labels]."""
+
+    def concluded(
+        self, asks: Sequence[Ask], replies: Sequence[Reply], most: int, progress: Progress
+    ) -> list[Reply]:
+        """Return the replies, with an answer written after those that have come to none."""
+
+
 class Engine(Protocol):
     """A model that replies to messages."""
+
+    @property
+    def concluder(self) -> Concludes | None:
+        """What carries a reply on; None where the engine gives whole replies alone."""
 
     @property
     def abilities(self) -> Abilities:

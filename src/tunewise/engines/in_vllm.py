@@ -38,6 +38,7 @@ class InVllm:
     """
 
     abilities = Abilities(alternatives=True, schema=True)
+    concluder = None  # it gives whole replies
 
     def __init__(self, folder: Path, *, remembers: bool = False) -> None:
         if importlib.util.find_spec("vllm") is None:

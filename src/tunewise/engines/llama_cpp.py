@@ -39,6 +39,7 @@ class LlamaCpp:
     """
 
     abilities = Abilities(alternatives=True, schema=True)
+    concluder = None  # it gives whole replies
 
     def __init__(
         self, file: Path, fingerprint: str, book: Book, extra: dict[str, object] | None = None

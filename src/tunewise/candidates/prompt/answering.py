@@ -32,6 +32,7 @@ def settled_questions(
     wanted: str,
     templates: dict[str, str],
     most: int,
+    thinks: bool = False,
 ) -> Questions:
     """Return the questions of a task in the first way of answering that the engine bears.
 
@@ -43,12 +44,15 @@ def settled_questions(
         wanted: the user's choice of a way, 'auto' or AS_TRAINED.
         templates: Jinja texts by name.
         most: tokens of a reply at most.
+        thinks: whether the model is always let think first.
 
     Raises:
         ModelError: the engine can't do what the user chose.
     """
     chosen = wanted not in ("auto", AS_TRAINED)
-    for answering in ways_of(setup, wanted):
+    if setup.labels and engine.concluder is not None and engine.concluder.scores_labels:
+        return Questions(setup, templates, "scored", most)
+    for answering in ways_of(setup, wanted, thinks=thinks):
         if not chosen and not _may_bear(engine, answering):
             continue  # such as an engine that never gives log-probabilities: nothing is asked
         questions = Questions(setup, templates, answering, most)
@@ -70,14 +74,19 @@ def settled_questions(
     raise AssertionError("answers can always be parsed")
 
 
-def ways_of(setup: Setup, wanted: str) -> list[Answering]:
-    """Return the ways of answering to try, in order."""
+def ways_of(setup: Setup, wanted: str, *, thinks: bool = False) -> list[Answering]:
+    """Return the ways of answering to try, in order.
+
+    Log-probabilities are of a reply's first tokens, which are thoughts where the model thinks.
+    """
     if not setup.labels:
         return ["written"]
     ways: list[Answering] = ["scored", "constrained", "parsed"]
     if wanted == AS_TRAINED:
         return ["scored", "parsed"]
-    return ways if wanted == "auto" else [way for way in ways if way == wanted]
+    if wanted == "auto":
+        return ways[1:] if thinks else ways
+    return [way for way in ways if way == wanted]
 
 
 def _first_reply(

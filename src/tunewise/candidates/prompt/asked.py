@@ -93,6 +93,7 @@ class AskedPrompt:
             wanted=self._answer,
             templates=template_texts(ASKED_TEMPLATES, setup.task_folder),
             most=settings.max_new_tokens or _room(model, texts, train),
+            thinks=all(way.think for way in ways),
         )
         reader = LabelReader(setup.labels, texts) if texts else None
         asker = Asker(model.engine, model.name, questions, reader, found, settings.votes)

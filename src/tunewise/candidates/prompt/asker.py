@@ -65,9 +65,10 @@ class Asker:
             ]
         replies = self.engine.generate(several, progress, f"Asking {self.name}")
         of_rows = [replies[n : n + votes] for n in range(0, len(replies), votes)]
+        reads = self._reads(several, replies, way, progress)
         labels = self.reader.labels if self.reader else ()
-        reads = [voted([self._read(r, way) for r in some], labels) for some in of_rows]
-        return reads, of_rows
+        votes_of = [reads[n : n + votes] for n in range(0, len(reads), votes)]
+        return [voted(some, labels) for some in votes_of], of_rows
 
     def predictions(
         self, examples: Sequence[Example], way: Way, progress: Progress
@@ -88,6 +89,20 @@ class Asker:
             for example, read, replies in rows
         ]
         return found, reads, of_rows
+
+    def _reads(
+        self, asks: Sequence[Ask], replies: Sequence[Reply], way: Way, progress: Progress
+    ) -> list[Read]:
+        """Return each reply as it is read; thoughts are brought to an answer where that can be."""
+        concluder = self.engine.concluder if way.think else None
+        if concluder is not None and self.reader is not None and concluder.scores_labels:
+            logps = concluder.label_logps(asks, replies, self.reader.texts, progress)
+            pairs = zip(replies, logps, strict=True)
+            return [self.reader.concluded(reply, of_reply) for reply, of_reply in pairs]
+        if concluder is not None:
+            most = self.questions.max_new_tokens
+            replies = concluder.concluded(asks, replies, most, progress)
+        return [self._read(reply, way) for reply in replies]
 
     def _read(self, reply: Reply, way: Way) -> Read:
         if self.reader is not None:

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tunewise.errors import DataError, ModelError, one_line
+from tunewise.candidates.prompt.label_tokens import labels_after
+from tunewise.errors import ModelError
 from tunewise.records import Message
 from tunewise.rendering.chat import PROBES, Chat, common_beginning
 from tunewise.rendering.wording import system_text, user_text, with_passages
@@ -63,7 +64,9 @@ class Conversation:
         self.labels = tuple(labels)
         self._templates = templates
         self._system = system_text(templates, instruction, labels)
-        self._cut, self._tail, self.label_ids = self._labels_after_prompts()
+        probes = [self.rendered(probe) for probe in PROBES[:2]]
+        self._tokens = labels_after(self.chat, probes, self.labels, lead=self.chat.lead)
+        self.label_ids = self._tokens.ids
 
     def prompt_ids(
         self, text: str, shots: Sequence[Shot] = (), passages: Sequence[str] = ()
@@ -75,15 +78,7 @@ class Conversation:
             shots: examples to show, the last stands next to the text.
             passages: to show with the text, the best first.
         """
-        ids = self._ids(self.rendered(text, shots, passages))
-        if self._cut == 0:
-            return ids
-        if ids[-self._cut :] != self._tail:
-            raise ModelError(
-                "the chat template ends its prompts differently for different texts",
-                where=self.chat.place,
-            )
-        return ids[: -self._cut]
+        return self._tokens.before(self.chat.ids([self.rendered(text, shots, passages)])[0])
 
     def rendered(self, text: str, shots: Sequence[Shot] = (), passages: Sequence[str] = ()) -> str:
         """Return the prompt for one text as the model's template writes it."""
@@ -112,38 +107,3 @@ class Conversation:
 
     def _asked(self, text: str) -> str:
         return user_text(self._templates, text)
-
-    def _ids(self, text: str) -> list[int]:
-        return self.chat.ids([text])[0]
-
-    def _labels_after_prompts(self) -> tuple[int, list[int], list[list[int]]]:
-        """Return how many tokens every prompt gives up to the labels, which ones, and the labels.
-
-        None are given up where the prompt's end is a safe boundary, as after a special token.
-        Otherwise (a tokenizer that joins the prompt's last characters with an answer's first) the
-        boundary moves to the left, and the labels' tokens begin there.
-        """
-        lead, end = self.chat.lead, self.chat.end
-        end_ids = self._ids(end)
-        found: list[tuple[int, list[int], list[list[int]]]] = []
-        for probe in PROBES[:2]:
-            prompt = self.rendered(probe)
-            prompt_ids = self._ids(prompt)
-            texts = [self.chat.defused(label, answer=True) for label in self.labels]
-            wholes = self.chat.ids([prompt + lead + text + end for text in texts])
-            kept = min(len(common_beginning([prompt_ids, whole])) for whole in wholes)
-            for text, whole in zip(self.labels, wholes, strict=True):
-                if whole[-len(end_ids) :] != end_ids or len(whole) - len(end_ids) <= kept:
-                    raise DataError(
-                        f"the label '{one_line(text, 80)}' is nothing to the model's tokenizer, or"
-                        " runs into the end of the answer",
-                        mend="Rename it.",
-                    )
-            found.append((len(prompt_ids) - kept, prompt_ids[kept:], [w[kept:] for w in wholes]))
-        if found[0] != found[1]:
-            raise ModelError(
-                "the model's tokenizer writes a label differently after different texts",
-                where=self.chat.place,
-                mend="Choose another model.",
-            )
-        return found[0]

@@ -1,8 +1,8 @@
 """A language model on this machine, as an engine: messages in, greedy or sampled text out.
 
 Given a model's folder, gives back replies; prompts of like length are answered together. It writes
-no log-probabilities and keeps to no schema; labels are scored by label_scoring.py. Knows nothing of
-tasks.
+no log-probabilities and keeps to no schema, but brings thoughts to an answer (concluding.py). Knows
+nothing of tasks.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from tunewise.candidates.prompt.concluding import Concluder
 from tunewise.candidates.writing import AnswerWriter
 from tunewise.engines.asks import Abilities, Ask, Reply
 from tunewise.engines.memory import Memory
@@ -35,6 +36,7 @@ class Local:
 
     Attributes:
         answers: that writes them.
+        concluder: that brings thoughts to an answer.
         dtype: of the weights, such as 'bfloat16'.
     """
 
@@ -53,6 +55,7 @@ class Local:
             loaded = load_causal(model.path, fastest_dtype(device)).to(device)
         self.dtype = str(loaded.dtype).removeprefix("torch.")
         self.answers = AnswerWriter(loaded, self.chat, stop_ids(model.path))
+        self.concluder = Concluder(loaded, self.answers)
         self._memory = Memory(keeps=remembers)
 
     @property

@@ -77,6 +77,20 @@ class LabelReader:
             return Read(self.labels[number], True, None, reasoning)
         return Read(unread(reply, said), False, None, reasoning)
 
+    def concluded(self, reply: Reply, logps: np.ndarray) -> Read:
+        """Return the likeliest label after a reply that was thoughts.
+
+        Args:
+            reply: what the model thought; an answer in it was left out when labels were scored.
+            logps: log-probability of each label after it, [labels].
+        """
+        reasoning, said = apart(reply)
+        if reasoning is None and answer_line(said) is None:
+            reasoning = said or None
+        likely = np.exp(logps - logps.max())
+        shares = tuple(map(float, likely / likely.sum()))
+        return Read(self.labels[int(logps.argmax())], True, shares, reasoning)
+
     def _number(self, said: str) -> int | None:
         for text in (said, answer_line(said), json_answer(said)):
             if text is None:
@@ -151,8 +165,8 @@ def apart(reply: Reply) -> tuple[str | None, str]:
     written = json_of(rest)
     if isinstance(written, dict) and isinstance(written.get(REASONING), str):
         reasons.append(written[REASONING])
-    elif (line := list(ANSWER.finditer(rest))) and rest[: line[-1].start()].strip():
-        reasons.append(rest[: line[-1].start()].strip())
+    elif answer_line(rest) is not None and (before := before_answer(rest).strip()):
+        reasons.append(before)
     return "\n".join(reasons) or None, rest
 
 
@@ -160,6 +174,12 @@ def answer_line(said: str) -> str | None:
     """Return what stands after the last 'Answer:', with the lines below it; None without one."""
     found = list(ANSWER.finditer(said))
     return said[found[-1].start(1) :].strip() if found else None
+
+
+def before_answer(said: str) -> str:
+    """Return what stands before the last 'Answer:'; all of it without one."""
+    found = list(ANSWER.finditer(said))
+    return said[: found[-1].start()] if found else said
 
 
 def json_answer(said: str) -> str | None:

@@ -50,9 +50,11 @@ class Search:
     ) -> tuple[WayTried, tuple[WayTried, ...]]:
         """Return the best way and all that were tried; see `arms_of` and `halved`."""
         budget = self.settings.requests // self.each
-        arms = arms_of(ways, self.instructions, self.settings.draws, budget, self.seed)
+        every = every_way(ways, self.instructions, self.settings.draws)
+        arms = arms_of(every, len(ways), budget, self.seed)
+        of_all = "" if len(arms) == len(every) else f" of {len(every)}"
         self.progress.line(
-            f"Prompt search: {len(arms)} ways with {self.instructions} instructions, within"
+            f"Prompt search: {len(arms)}{of_all} ways with {self.instructions} instructions, within"
             f" {self.settings.requests:,} requests."
         )
 
@@ -66,17 +68,13 @@ class Search:
         return halved(arms, within, rows, budget)
 
 
-def arms_of(
-    ways: Sequence[Way], instructions: int, draws: int, budget: int, seed: int
-) -> list[Way]:
-    """Return the ways to search among, the plain one first, no more than the budget bears.
+def every_way(ways: Sequence[Way], instructions: int, draws: int) -> list[Way]:
+    """Return all ways that there are, those with the user's own instruction and examples first.
 
     Args:
         ways: with the user's own instruction and chosen examples.
         instructions: that there are, the user's own being number 0.
         draws: random sets of fixed examples, for each number of them.
-        budget: requests.
-        seed: of which combinations are left out where there are too many.
     """
     sets = [
         replace(way, select="fixed", draw=draw)
@@ -85,14 +83,27 @@ def arms_of(
         for draw in range(1, draws + 1)
     ]
     bases = list(dict.fromkeys([*ways, *sets]))
-    every = [_with(way, number) for number in range(instructions) for way in bases]
-    plain, rest = every[0], every[1:]
-    random.Random(seed).shuffle(rest)  # noqa: S311 - no secret hangs on it
+    return [replace(way, instruction=number) for number in range(instructions) for way in bases]
+
+
+def arms_of(every: Sequence[Way], own: int, budget: int, seed: int) -> list[Way]:
+    """Return the ways to search among, the plain one first, no more than the budget bears.
+
+    The user's own stay where there are too many, then chance decides.
+
+    Args:
+        every: way there is, as every_way gives them.
+        own: ways that the user named, at the head of `every`.
+        budget: requests.
+        seed: of which others are left out.
+    """
     most = 1
     while most < len(every) and cost_of(most + 1) <= budget:
         most += 1
-    kept = {*rest[: most - 1]}
-    return [plain, *(way for way in every if way in kept)]
+    others = [*every[own:]]
+    random.Random(seed).shuffle(others)  # noqa: S311 - no secret hangs on it
+    kept = {*[*every[:own], *others][:most]}
+    return [way for way in every if way in kept]
 
 
 def cost_of(arms: int) -> int:
@@ -150,7 +161,3 @@ def _best(arms: Sequence[Way], tried: dict[Way, WayTried]) -> WayTried:
     most = max(one.rows for one in tried.values())
     finalists = [one for one in tried.values() if one.rows == most]
     return max(finalists, key=lambda one: (one.score, -arms.index(one.way)))
-
-
-def _with(way: Way, instruction: int) -> Way:
-    return replace(way, instruction=instruction)

@@ -81,6 +81,8 @@ class Endpoint:
         ModelError: the cap is in dollars, and no price is known.
     """
 
+    concluder = None  # an endpoint gives whole replies
+
     def __init__(
         self,
         address: Address,
