@@ -18,17 +18,24 @@ import torch
 from tunewise.candidates import Setup
 from tunewise.candidates.prompt import questions
 from tunewise.candidates.prompt.asked import AskedPrompt
+from tunewise.candidates.prompt.asker import Asker
 from tunewise.candidates.prompt.concluding import Concluder
+from tunewise.candidates.prompt.finding import found_for
+from tunewise.candidates.prompt.judge import Judge
 from tunewise.candidates.prompt.local import Local
+from tunewise.candidates.prompt.normalise import Normaliser
+from tunewise.candidates.prompt.questions import Questions
 from tunewise.candidates.prompt.reading import LabelReader, answer_line
 from tunewise.candidates.prompt.settings_file import SETTINGS
-from tunewise.engines.asks import Ask, Reply
+from tunewise.candidates.prompt.showing import Way
+from tunewise.engines.asks import Abilities, Ask, LabelLogps, Reply
 from tunewise.errors import DataError
 from tunewise.models.loading import load_causal
 from tunewise.models.model_folder import ModelFolder
 from tunewise.models.resolve import resolve
-from tunewise.progress import Silent
+from tunewise.progress import Progress, Silent
 from tunewise.records import Example, Message
+from tunewise.rendering.wording import ASKED_TEMPLATES, template_texts
 from tunewise.task.settings import PromptSettings
 
 # The tiny chat models belong to the benchmarks, which aren't installed.
@@ -51,7 +58,8 @@ def asked(*texts: str) -> list[Ask]:
 
 
 def scored(engine: Local, asks: list[Ask], *thoughts: str) -> np.ndarray:
-    return engine.concluder.label_logps(asks, [Reply(t) for t in thoughts], LABELS, Silent())
+    replies = [Reply(thought) for thought in thoughts]
+    return engine.concluder.label_logps(asks, replies, LABELS, Silent()).values
 
 
 def test_labels_are_scored_after_thoughts_as_one_pass_over_the_text_has_it(tiny: Local) -> None:
@@ -119,12 +127,51 @@ def test_texts_are_written_after_thoughts_that_came_to_none(tiny: Local) -> None
 
 def test_a_concluded_reply_is_the_likeliest_label_with_its_thoughts_apart() -> None:
     reader = LabelReader(("a_b", "c"), ("a b", "c"))
-    logps = np.log([0.1, 0.3])
+    shares = np.array([0.25, 0.75])
     for said in ("Hm, a b.", "Hm, a b.\nAnswer: a b", "<think>Hm, a b.</think>"):
-        read = reader.concluded(Reply(said), logps)
+        read = reader.concluded(Reply(said), shares)
         assert (read.answer, read.is_label, read.reasoning) == ("c", True, "Hm, a b.")
-        assert read.shares == pytest.approx((0.25, 0.75))
-    assert reader.concluded(Reply(""), logps).reasoning is None
+        assert read.shares == (0.25, 0.75)
+    assert reader.concluded(Reply(""), shares).reasoning is None
+
+
+class Biased:
+    """An engine whose thoughts speak for the right label, though another is always likelier."""
+
+    abilities = Abilities(alternatives=False, schema=False)
+    scores_labels = True
+    sent = 0
+
+    @property
+    def concluder(self) -> Biased:
+        return self
+
+    def generate(self, asks: list[Ask], progress: Progress, title: str) -> list[Reply]:
+        return [Reply(ask.messages[-1].content) for ask in asks]
+
+    def label_logps(
+        self, asks: list[Ask], replies: list[Reply], labels: tuple[str, ...], bar: Progress
+    ) -> LabelLogps:
+        said = [[-3.0 + (label in reply.text) for label in labels] for reply in replies]
+        return LabelLogps(np.array(said) + np.array([5.0, 0.0, 0.0]), np.array([2, 2, 1]))
+
+
+def test_labels_after_thoughts_are_compared_as_validation_has_it_best() -> None:
+    rows = [Example(f"{n}", f"my {LABELS[n % 2]} {n}", LABELS[n % 2], n, "t.csv") for n in range(8)]
+    setup = Setup(LABELS, 0, Path())
+    asked = Questions(setup, template_texts(ASKED_TEMPLATES, Path()), "scored", 8)
+    found = found_for(PromptSettings(shots=[0]), setup, rows, [Way(0, think=True)], Silent())
+    asker = Asker(Biased(), "biased", asked, LabelReader(LABELS, LABELS), found, 1)
+    judge, way = Judge(asker, rows, Silent()), Way(0, think=True)
+    assert judge(way, 8).tolist() == [1.0] * 8
+    compared = judge.compared[way]
+    assert compared is not None
+    assert (compared.how, compared.lengths) == ("calibrated", (2, 2, 1))
+    answers, *_ = replace(asker, normaliser=compared.normaliser).predictions(rows, way, Silent())
+    assert [a.answer for a in answers] == [row.target for row in rows]
+    plain = Normaliser("sum", np.array(compared.lengths), np.array(compared.offsets))
+    answers, *_ = replace(asker, normaliser=plain).predictions(rows, way, Silent())
+    assert {a.answer for a in answers} == {LABELS[0]}
 
 
 SAID = {
@@ -150,6 +197,7 @@ def test_a_model_that_thinks_here_answers_in_labels_alone(
     fitted = made.fit(ROWS[:4], ROWS[4:8], tmp_path, Silent())
     about = json.loads((tmp_path / SETTINGS).read_text())
     assert (about["answering"], about["unread"]) == ("scored", 0)
+    assert len(about["compared"]["offsets"]) == len(SAID)
     answers = fitted.predict(ROWS[8:12], Silent())
     assert {a.answer for a in answers} <= {*SAID}
     for answer in answers:

@@ -91,6 +91,19 @@ class Abilities:
     schema: bool
 
 
+@dataclass(frozen=True)
+class LabelLogps:
+    """How probable labels are after thoughts.
+
+    Attributes:
+        values: log P(label | prompt and thoughts) in nats, [asks, labels].
+        lengths: tokens of each label, its end included, [labels].
+    """
+
+    values: np.ndarray
+    lengths: np.ndarray
+
+
 class Concludes(Protocol):
     """What brings the thoughts of a model to an answer.
 
@@ -102,8 +115,8 @@ class Concludes(Protocol):
 
     def label_logps(
         self, asks: Sequence[Ask], replies: Sequence[Reply], labels: Sequence[str], bar: Progress
-    ) -> np.ndarray:
-        """Return log P(label | prompt and thoughts) in nats, [asks, labels]."""
+    ) -> LabelLogps:
+        """Return how probable each label is after the thoughts of each reply."""
 
     def concluded(
         self, asks: Sequence[Ask], replies: Sequence[Reply], most: int, progress: Progress

@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from tunewise.candidates import Setup
 from tunewise.candidates.prompt.answering import settled_questions
 from tunewise.candidates.prompt.asked_file import AskedFit, Said, Spending
@@ -21,11 +19,12 @@ from tunewise.candidates.prompt.asker import Asker
 from tunewise.candidates.prompt.choose import rows_to_try
 from tunewise.candidates.prompt.finding import Found, found_for, found_on_record
 from tunewise.candidates.prompt.instructions import instructions_of
+from tunewise.candidates.prompt.judge import Judge
 from tunewise.candidates.prompt.models import GGUF, VLLM, Model, model_of, model_on_record
 from tunewise.candidates.prompt.outward import what_is_sent
 from tunewise.candidates.prompt.questions import questions_on_record, replace_instructions
 from tunewise.candidates.prompt.race import raced
-from tunewise.candidates.prompt.reading import LabelReader, Read
+from tunewise.candidates.prompt.reading import LabelReader
 from tunewise.candidates.prompt.search import Search
 from tunewise.candidates.prompt.settings_file import MENDS, SETTINGS
 from tunewise.candidates.prompt.showing import Way, WayTried, ways_of
@@ -33,7 +32,6 @@ from tunewise.engines.endpoint.prices import PICO
 from tunewise.engines.window import usual_room
 from tunewise.errors import DataError, RunFolderError
 from tunewise.files import read_record, write_json
-from tunewise.overlap import rouge_l
 from tunewise.progress import Progress
 from tunewise.records import Example, Prediction
 from tunewise.rendering.label_texts import label_texts
@@ -97,7 +95,7 @@ class AskedPrompt:
         )
         reader = LabelReader(setup.labels, texts) if texts else None
         asker = Asker(model.engine, model.name, questions, reader, found, settings.votes)
-        judge = _Judge(asker, rows, progress)
+        judge = Judge(asker, rows, progress)
         if settings.search is None:
             best, tried = raced(ways, judge, len(rows))
         else:
@@ -105,8 +103,10 @@ class AskedPrompt:
                 judge, best, tried = self._searched(settings.search, judge, ways, train)
         self._leave(folder, judge, model, found, (best, tried))
         measure = "accuracy" if texts else "ROUGE-L"
+        compared = judge.compared[best.way]
+        how = f", scores by {compared.how}" if compared else ""
         progress.line(
-            f"Prompt: {best.way.words}, answers {judge.asker.questions.answering}, {measure}"
+            f"Prompt: {best.way.words}, answers {judge.asker.questions.answering}{how}, {measure}"
             f" {best.score:.1%} on {best.rows} validation rows."
         )
         _tell_unread(judge.unread[best.way], best.rows, progress)
@@ -133,14 +133,14 @@ class AskedPrompt:
         return kind(folder, fit, self.settings, self.setup)
 
     def _searched(
-        self, search: SearchSettings, judge: _Judge, ways: Sequence[Way], train: Sequence[Example]
-    ) -> tuple[_Judge, WayTried, tuple[WayTried, ...]]:
+        self, search: SearchSettings, judge: Judge, ways: Sequence[Way], train: Sequence[Example]
+    ) -> tuple[Judge, WayTried, tuple[WayTried, ...]]:
         """Return the judge of all instructions, the best way by search, and all that were tried."""
         asker, progress = judge.asker, judge.progress
         each = asker.votes if any(way.think for way in ways) else 1
         said = instructions_of(search, self.setup, train, asker.engine, progress)
         questions = replace_instructions(asker.questions, self.setup, said)
-        judge = _Judge(replace(asker, questions=questions), judge.rows, progress)
+        judge = Judge(replace(asker, questions=questions), judge.rows, progress)
         searched = Search(search, len(said), self.setup.seed, progress, each)
         best, tried = searched(ways, judge, len(judge.rows))
         return judge, best, tried
@@ -148,7 +148,7 @@ class AskedPrompt:
     def _leave(
         self,
         folder: Path,
-        judge: _Judge,
+        judge: Judge,
         model: Model,
         found: Found,
         outcome: tuple[WayTried, tuple[WayTried, ...]],
@@ -183,33 +183,9 @@ class AskedPrompt:
             else Spending(
                 spent.requests, spent.tokens, None if spent.unpriced else spent.pico / PICO
             ),
+            compared=judge.compared[way],
         )
         write_json(folder / SETTINGS, fit)
-
-
-class _Judge:
-    """Scores ways to prompt on validation rows.
-
-    Args:
-        asker: that asks.
-        rows: to score on.
-        progress: gets bars.
-
-    Attributes:
-        unread: replies to the last rows of each way that are no answer.
-    """
-
-    def __init__(self, asker: Asker, rows: Sequence[Example], progress: Progress) -> None:
-        self.asker, self.rows, self.progress = asker, rows, progress
-        self.unread: dict[Way, int] = {}
-
-    def __call__(self, way: Way, first: int) -> np.ndarray:
-        """Return the scores [rows] of a way on so many of the first rows."""
-        some = self.rows[:first]
-        reads, _ = self.asker.answers(some, way, self.progress)
-        self.unread[way] = sum(not read.is_label for read in reads)
-        labels = self.asker.reader is not None
-        return _scores([row.target for row in some], reads, labels=labels)
 
 
 class FittedAsked:
@@ -233,7 +209,13 @@ class FittedAsked:
         questions = questions_on_record(fit, setup)
         reader = LabelReader(fit.labels, fit.label_texts) if fit.labels else None
         self._asker = Asker(
-            self._model.engine, self._model.name, questions, reader, found, fit.votes
+            self._model.engine,
+            self._model.name,
+            questions,
+            reader,
+            found,
+            fit.votes,
+            fit.compared.normaliser if fit.compared else None,
         )
         self.from_memory = False
         self.request_seconds: float | None = None
@@ -287,14 +269,6 @@ def _room(model: Model, texts: Sequence[str], train: Sequence[Example]) -> int:
     if texts:
         return JSON_TOKENS + max(len(text.encode()) for text in texts)
     return usual_room(model.engine.lengths([row.target for row in train]))
-
-
-def _scores(targets: Sequence[str], reads: Sequence[Read], *, labels: bool) -> np.ndarray:
-    """Return each row's score, [rows]: whether the label is right, or ROUGE-L of the text."""
-    pairs = zip(targets, reads, strict=True)
-    if labels:
-        return np.array([float(read.is_label and read.answer == target) for target, read in pairs])
-    return np.array([rouge_l(target, read.answer) for target, read in pairs])
 
 
 def _tell_unread(unread: int, rows: int, progress: Progress) -> None:

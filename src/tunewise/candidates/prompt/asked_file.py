@@ -8,6 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
+from tunewise.candidates.prompt.normalise import Normalisation, Normaliser
 from tunewise.candidates.prompt.settings_file import UsedModel
 from tunewise.candidates.prompt.showing import Way, WayTried
 from tunewise.engines.endpoint.dialect import Dialect
@@ -30,6 +33,20 @@ class Spending:
     requests: int
     tokens: int
     usd: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """How labels that are scored after thoughts are compared; see Normaliser."""
+
+    how: Normalisation
+    lengths: tuple[int, ...]
+    offsets: tuple[float, ...]
+
+    @property
+    def normaliser(self) -> Normaliser:
+        """What compares them."""
+        return Normaliser(self.how, np.array(self.lengths), np.array(self.offsets))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +73,7 @@ class AskedFit:
         max_new_tokens: of a reply at most, thoughts apart.
         votes: replies that vote on an answer that is thought about.
         spent: by the run when this was written; None where nothing is paid.
+        compared: how labels are, where they are scored after thoughts.
     """
 
     kind: str
@@ -78,3 +96,4 @@ class AskedFit:
     max_new_tokens: int
     votes: int
     spent: Spending | None
+    compared: Compared | None = None

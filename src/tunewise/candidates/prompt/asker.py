@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from tunewise.candidates.prompt.finding import Found
+from tunewise.candidates.prompt.normalise import Normaliser
 from tunewise.candidates.prompt.questions import Questions
 from tunewise.candidates.prompt.reading import (
     LabelReader,
@@ -21,9 +23,24 @@ from tunewise.candidates.prompt.reading import (
 )
 from tunewise.candidates.prompt.showing import Way
 from tunewise.candidates.prompt.votes import TEMPERATURE, voted
-from tunewise.engines.asks import Ask, Engine, Reply, sum_or_none
+from tunewise.engines.asks import Ask, Engine, LabelLogps, Reply, sum_or_none
 from tunewise.progress import Progress
 from tunewise.records import Example, Prediction
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What came of asking.
+
+    Attributes:
+        replies: to all asks, those of one example next to each other.
+        logps: of the labels after each reply, where they were scored.
+    """
+
+    replies: list[Reply]
+    logps: LabelLogps | None
 
 
 @dataclass(frozen=True)
@@ -37,6 +54,7 @@ class Asker:
         reader: of labels; None where answers are texts.
         found: what finds examples and passages.
         votes: replies to a question that is thought about.
+        normaliser: compares labels that are scored after thoughts; None as long as none is chosen.
     """
 
     engine: Engine
@@ -45,36 +63,51 @@ class Asker:
     reader: LabelReader | None
     found: Found
     votes: int
+    normaliser: Normaliser | None = None
 
     def asks(self, examples: Sequence[Example], way: Way) -> list[Ask]:
         """Return one ask for each example."""
         return asks_of(self.questions, self.found, examples, way)
 
-    def answers(
-        self, examples: Sequence[Example], way: Way, progress: Progress
-    ) -> tuple[list[Read], list[list[Reply]]]:
-        """Return the answer to each example, and the replies that it was got from."""
+    def heard(self, examples: Sequence[Example], way: Way, progress: Progress) -> Heard:
+        """Ask about each example; thoughts are brought to an answer where the engine can."""
         asks = self.asks(examples, way)
-        votes = self.votes if way.think else 1
-        several = asks
+        votes = self._votes(way)
         if votes > 1:
-            several = [
+            asks = [
                 replace(ask, temperature=TEMPERATURE, sample=n)
                 for ask in asks
                 for n in range(votes)
             ]
-        replies = self.engine.generate(several, progress, f"Asking {self.name}")
-        of_rows = [replies[n : n + votes] for n in range(0, len(replies), votes)]
-        reads = self._reads(several, replies, way, progress)
+        replies = self.engine.generate(asks, progress, f"Asking {self.name}")
+        concluder = self.engine.concluder if way.think else None
+        if concluder is None:
+            return Heard(replies, None)
+        if self.reader is not None and concluder.scores_labels:
+            return Heard(replies, concluder.label_logps(asks, replies, self.reader.texts, progress))
+        most = self.questions.max_new_tokens
+        return Heard(concluder.concluded(asks, replies, most, progress), None)
+
+    def reads(self, heard: Heard, way: Way, normaliser: Normaliser | None) -> list[Read]:
+        """Return the answer to each example; `normaliser` compares labels that were scored."""
+        if heard.logps is None:
+            each = [self._read(reply, way) for reply in heard.replies]
+        else:
+            assert self.reader is not None, "labels were scored"
+            assert normaliser is not None, "labels that were scored are compared"
+            shares = normaliser.probabilities(heard.logps.values)
+            pairs = zip(heard.replies, shares, strict=True)
+            each = [self.reader.concluded(reply, of_reply) for reply, of_reply in pairs]
         labels = self.reader.labels if self.reader else ()
-        votes_of = [reads[n : n + votes] for n in range(0, len(reads), votes)]
-        return [voted(some, labels) for some in votes_of], of_rows
+        return [voted(some, labels) for some in self._by_example(each, way)]
 
     def predictions(
         self, examples: Sequence[Example], way: Way, progress: Progress
     ) -> tuple[list[Prediction], list[Read], list[list[Reply]]]:
         """Return one prediction per example, with what it was got from."""
-        reads, of_rows = self.answers(examples, way, progress)
+        heard = self.heard(examples, way, progress)
+        reads = self.reads(heard, way, self.normaliser)
+        of_rows = self._by_example(heard.replies, way)
         rows = zip(examples, reads, of_rows, strict=True)
         found = [
             Prediction(
@@ -90,19 +123,13 @@ class Asker:
         ]
         return found, reads, of_rows
 
-    def _reads(
-        self, asks: Sequence[Ask], replies: Sequence[Reply], way: Way, progress: Progress
-    ) -> list[Read]:
-        """Return each reply as it is read; thoughts are brought to an answer where that can be."""
-        concluder = self.engine.concluder if way.think else None
-        if concluder is not None and self.reader is not None and concluder.scores_labels:
-            logps = concluder.label_logps(asks, replies, self.reader.texts, progress)
-            pairs = zip(replies, logps, strict=True)
-            return [self.reader.concluded(reply, of_reply) for reply, of_reply in pairs]
-        if concluder is not None:
-            most = self.questions.max_new_tokens
-            replies = concluder.concluded(asks, replies, most, progress)
-        return [self._read(reply, way) for reply in replies]
+    def _votes(self, way: Way) -> int:
+        return self.votes if way.think else 1
+
+    def _by_example(self, each: list[T], way: Way) -> list[list[T]]:
+        """Return what belongs to one example together."""
+        votes = self._votes(way)
+        return [each[n : n + votes] for n in range(0, len(each), votes)]
 
     def _read(self, reply: Reply, way: Way) -> Read:
         if self.reader is not None:

@@ -16,7 +16,7 @@ import numpy as np
 from tunewise.candidates.prompt.label_tokens import LabelTokens, labels_after
 from tunewise.candidates.prompt.reading import answer_line, apart, before_answer
 from tunewise.candidates.writing import AnswerWriter
-from tunewise.engines.asks import Ask, Reply
+from tunewise.engines.asks import Ask, LabelLogps, Reply
 from tunewise.engines.attention import takes_masks
 from tunewise.engines.label_scoring import LabelScorer
 from tunewise.progress import Progress
@@ -50,8 +50,8 @@ class Concluder:
 
     def label_logps(
         self, asks: Sequence[Ask], replies: Sequence[Reply], labels: Sequence[str], bar: Progress
-    ) -> np.ndarray:
-        """Return log P(label | prompt and thoughts) in nats, [asks, labels].
+    ) -> LabelLogps:
+        """Return how probable each label is after the thoughts of each reply.
 
         Args:
             asks: what was asked.
@@ -65,15 +65,16 @@ class Concluder:
         """
         begins = [_answer_next(probe, probe) for probe in PROBES[:2]]
         tokens = labels_after(self._chat, begins, labels, lead=" ")
-        room = max(map(len, tokens.ids))
-        prompts = self._prompts(asks, replies, tokens, room)
+        lengths = np.array([len(label) for label in tokens.ids])
+        prompts = self._prompts(asks, replies, tokens, int(lengths.max()))
         shared = common_beginning(prompts) if len(prompts) > 1 else []
         scorer = LabelScorer(self._model, tokens.ids, shared)
         if not self._proved and prompts:
             scorer.prove(prompts[0])
             self._proved = True
         places = [ask.place for ask in asks]
-        return scorer.scores(prompts, names=places, progress=bar, title="Scoring labels")
+        scores = scorer.scores(prompts, names=places, progress=bar, title="Scoring labels")
+        return LabelLogps(scores, lengths)
 
     def concluded(
         self, asks: Sequence[Ask], replies: Sequence[Reply], most: int, progress: Progress

@@ -77,19 +77,18 @@ class LabelReader:
             return Read(self.labels[number], True, None, reasoning)
         return Read(unread(reply, said), False, None, reasoning)
 
-    def concluded(self, reply: Reply, logps: np.ndarray) -> Read:
+    def concluded(self, reply: Reply, shares: np.ndarray) -> Read:
         """Return the likeliest label after a reply that was thoughts.
 
         Args:
             reply: what the model thought; an answer in it was left out when labels were scored.
-            logps: log-probability of each label after it, [labels].
+            shares: probability of each label after it, [labels].
         """
         reasoning, said = apart(reply)
         if reasoning is None and answer_line(said) is None:
             reasoning = said or None
-        likely = np.exp(logps - logps.max())
-        shares = tuple(map(float, likely / likely.sum()))
-        return Read(self.labels[int(logps.argmax())], True, shares, reasoning)
+        answer = self.labels[int(shares.argmax())]
+        return Read(answer, True, tuple(map(float, shares)), reasoning)
 
     def _number(self, said: str) -> int | None:
         for text in (said, answer_line(said), json_answer(said)):
