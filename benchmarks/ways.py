@@ -56,7 +56,7 @@ SEARCHED = 8  # requests to a validation row
 def ways(task: str, rows: int, validation_rows: int) -> dict[str, dict[str, Any]]:
     """Return the settings of each way to prompt, by its name."""
     shots = SHOTS[task]
-    fewer = {"test_rows": max(8, rows // THINKING), "validation_rows": 8}
+    fewer = {"test_rows": max(8, rows // THINKING)}
     found: dict[str, dict[str, Any]] = {
         "zero-shot": {"shots": [0]},
         "few-shot-fixed": {"shots": [shots], "select": ["fixed"]},
