@@ -11,8 +11,7 @@ carries on there.
 There is no goal but completeness: every way has a figure with an interval. --check exits 1 when one
 has none. Accuracies don't depend on how busy the machine is. --rows are the test rows of each way;
 those that think are judged on a fifth of them, since SmolLM2 may write 1,000 tokens on each, and
-tuned candidates on all. On 2 idle cores 200 rows of tickets take about 25 minutes without --tuned,
-and contracts, whose answers are long, twice that.
+tuned candidates on all. On 2 idle cores each data set takes about 20 minutes without --tuned.
 --quick: 8 rows, BANKING77 alone, without thinking.
 
     python benchmarks/ways.py --folder DIR [--rows N] [--validation-rows N] [--only NAME] [--tuned]
