@@ -17,7 +17,6 @@ from tunewise.curve.asked import Asked, chosen
 from tunewise.data.read import read_dataset
 from tunewise.data.split import split
 from tunewise.decision.decide import decided
-from tunewise.errors import TaskFileError
 from tunewise.evaluation.remembered import Comparisons
 from tunewise.files import (
     file_sha256,
@@ -124,11 +123,6 @@ def curve(task_file: Path, progress: Progress, asked: Asked, runs: Path | None =
         TunewiseError: a child of it for whatever the user can mend.
     """
     task = load_task(task_file)
-    if task.kind == "generation":
-        raise TaskFileError(
-            "a learning curve needs labels, and the task is of kind 'generation'",
-            where=f"{task_file}: kind",
-        )
     chosen(task, asked.candidates)  # refused before anything is read
     from tunewise.curve.draw import Field, learning_curves
 
@@ -138,7 +132,9 @@ def curve(task_file: Path, progress: Progress, asked: Asked, runs: Path | None =
         folder = made(path, task.task, task_folder)
         if not folder.task.exists():
             describe(folder, task_file.read_text(encoding="utf-8-sig"))
-        dataset = read_dataset(task.data, task_folder, columns_asked(task), progress=progress)
+        dataset = read_dataset(
+            task.data, task_folder, columns_asked(task), kind=task.kind, progress=progress
+        )
         splits = split(dataset, task.data, task.seed)
         found = learning_curves(Field(dataset, splits, task, task_folder, folder, progress), asked)
         if not folder.curve.exists() or read_json(folder.curve) != plain(found):

@@ -456,7 +456,8 @@ class CurvePoint:
         size: labelled rows that it was given, those that it chose on included.
         draw: number of the draw that picked them; a draw's smaller sets lie in its larger ones.
         fold: number of the rows that it was judged on; equal folds are equal rows.
-        judged, wrong: rows it was judged on, and those it got wrong.
+        judged: rows that it was judged on.
+        error: their mean error: the share of them that it got wrong, or 1 less the metric of texts.
         seconds: to fit and to answer.
     """
 
@@ -464,7 +465,7 @@ class CurvePoint:
     draw: int
     fold: int
     judged: int
-    wrong: int
+    error: float
     seconds: float
 
 
@@ -526,12 +527,15 @@ class LearningCurves:
     Attributes:
         rows: labelled rows there are to learn from and choose on.
         more: further rows that the forecast is about.
+        metric: of the errors: 1 less it is the error.
         how: the rows that judged, in words.
+        noise: what wrong labels cost; None where texts are written.
         sentence: what it comes to.
     """
 
     rows: int
     more: int
+    metric: str
     how: str
     curves: tuple[LearningCurve, ...]
     noise: LabelNoise | None

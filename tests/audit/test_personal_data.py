@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tunewise.audit.personal_data import Kind, found, masked, quote
-from tunewise.audit.personal_data.hits import PLACEHOLDERS
+from tunewise.audit.personal_data.hits import OTHER_NUMBER, PLACEHOLDERS
 from tunewise.audit.personal_data.numbers import luhn, nationals
 from tunewise.audit.personal_data.secrets import known
 
@@ -66,7 +66,8 @@ def test_other_numbers_are_not_accused(text: str) -> None:
     assert found(text) == []
 
 
-@given(st.text(), st.text())
+# A word such as 'model' just before a number says that it is no card's.
+@given(st.text(), st.text().filter(lambda after: not OTHER_NUMBER.search(after)))
 def test_what_is_shown_never_holds_the_original(before: str, after: str) -> None:
     text = f"{before} anna.smith@example.org {after} 4242424242424242 {after}"
     for shown in (masked(text), quote(text, 500), *(hit.shown for hit in found(text))):

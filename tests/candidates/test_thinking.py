@@ -28,6 +28,7 @@ from tunewise.candidates.prompt.questions import Questions
 from tunewise.candidates.prompt.reading import LabelReader, answer_line
 from tunewise.candidates.prompt.settings_file import SETTINGS
 from tunewise.candidates.prompt.showing import Way
+from tunewise.cli.main import status
 from tunewise.engines.asks import Abilities, Ask, LabelLogps, Reply
 from tunewise.errors import DataError
 from tunewise.models.loading import load_causal
@@ -207,6 +208,20 @@ def test_a_model_that_thinks_here_answers_in_labels_alone(
     assert any(answer.reasoning for answer in answers)
     again = made.load(tmp_path).predict(ROWS[8:12], Silent())
     assert [replace(a, scores=None) for a in again] == [replace(a, scores=None) for a in answers]
+
+
+def test_a_prompt_that_is_shown_says_where_the_answer_will_stand(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"input": row.input, "target": row.target} for row in ROWS]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    candidates = "[{prompt: {shots: [0], think: [true]}}, {prompt: {name: plain, shots: [0]}}]"
+    task = tmp_path / "task.yaml"
+    task.write_text(f"task: t\ndata: {{train: rows.jsonl}}\ncandidates: {candidates}\n")
+    assert status(["prompts", str(task)]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.count("After its thoughts 'Answer:' is put, and its answer is what follows.") == 1
+    assert said.count("First think step by step") == 1
 
 
 def test_a_model_that_takes_no_masks_writes_its_answer(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,15 +22,22 @@ from tunewise.curve import measure
 from tunewise.curve.asked import Asked
 from tunewise.data.read import read_dataset
 from tunewise.data.split import split
-from tunewise.errors import DataError, TaskFileError
+from tunewise.errors import BadInput, DataError
 from tunewise.files import read_record
 from tunewise.models.model_folder import ModelFolder
+from tunewise.overlap import MEASURES
 from tunewise.progress import Silent
 from tunewise.records import Example, LearningCurves
 from tunewise.task.load import load_task
 from tunewise.workspace.folder import RunFolder
 
+# The tiny chat models belong to the benchmarks, which aren't installed.
+sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
+
 TICKETS = Path(__file__).parents[2] / "examples" / "support-tickets" / "data" / "train.csv"
+CONTRACTS = (
+    Path(__file__).parents[2] / "examples" / "plain-english-contracts" / "data" / "all_v1.json"
+)
 LABELS = ("card_arrival", "exchange_rate", "lost_or_stolen_card", "top_up_failed")
 ONCE = Asked(draws=1)
 
@@ -89,7 +97,9 @@ class Spy:
 
     def predict(self, examples: Sequence[Example], *rest: Any) -> Any:
         self.seen["judged"].append(list(examples))
-        return self.inner.predict(examples, *rest)
+        answers = self.inner.predict(examples, *rest)
+        self.seen.setdefault("answered", []).append(answers)
+        return answers
 
 
 def test_no_test_row_is_fitted_or_scored(task: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,7 +154,7 @@ class Interrupting(Silent):
         self.left = after
 
     def line(self, text: str) -> None:
-        if "% right" in text:
+        if ": accuracy " in text:
             self.left -= 1
             if not self.left:
                 raise KeyboardInterrupt
@@ -198,11 +208,71 @@ def test_a_start_that_fails_leaves_nothing(task: Path) -> None:
     assert not (task.parent / "runs").exists()
 
 
-def test_a_generation_task_has_no_curve(task: Path) -> None:
-    task.write_text("task: tickets\nkind: generation\ndata: {train: tickets.csv}\n")
-    with pytest.raises(TaskFileError, match="needs labels"):
-        pipeline.curve(task, Silent(), ONCE)
-    assert not (task.parent / "runs").exists()
+@pytest.fixture
+def written(tmp_path: Path, smollm2: ModelFolder) -> Path:
+    """Return a task of 130 real paragraphs of contracts, and a tiny model that can learn."""
+    from tiny_chat_models import tiny_chat_folder
+
+    tiny_chat_folder("llama", tmp_path / "tiny")
+    rows = list(json.loads(CONTRACTS.read_text(encoding="utf-8")).values())[:130]
+    lines = [
+        json.dumps({"input": row["original_text"][:300], "target": row["reference_summary"]})
+        for row in rows
+    ]
+    (tmp_path / "rows.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    path = tmp_path / "task.yaml"
+    path.write_text(
+        "task: t\nkind: generation\ndata: {train: rows.jsonl}\ndecide: {metric: METRIC}\n"
+        "candidates:\n- majority\n- prompt: {model: tiny}\n"
+        "- lora: {model: tiny, num_train_epochs: 1, bf16: false, max_new_tokens: 8,\n"
+        "         allow: [nothing-supervised, truncated-answer]}\n"
+    )
+    return path
+
+
+@pytest.mark.parametrize(
+    ("metric", "judged_by", "name"),
+    [("chrf", "chrf", "chrF"), ("similarity", "rouge_l", "ROUGE-L")],
+)
+def test_what_is_tuned_to_write_is_judged_by_how_alike_its_texts_are(
+    written: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    metric: str,
+    judged_by: str,
+    name: str,
+) -> None:
+    written.write_text(written.read_text().replace("METRIC", metric))
+    seen: dict[str, list[list[Any]]] = {"fitted": [], "judged": [], "answered": []}
+    real = measure.candidate
+    monkeypatch.setattr(measure, "candidate", lambda *given: Spy(real(*given), seen))
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main.status(["curve", str(written), "--draws", "2"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    found = read_record(written.parent / "runs" / "t" / "curve.json", LearningCurves)
+    assert (found.metric, found.noise) == (judged_by, None)
+    (curve,) = found.curves
+    assert curve.kind == "lora"
+    assert len({point.size for point in curve.points}) >= 3
+    asked = load_task(written)
+    targets = {
+        r.id: r.target for r in read_dataset(asked.data, written.parent, kind="generation").examples
+    }
+    for point, answers in zip(curve.points, seen["answered"], strict=True):
+        alike = [MEASURES[judged_by](targets[a.id], a.answer) for a in answers]
+        assert 1 - point.error == pytest.approx(sum(alike) / len(alike))
+    assert f"Rows {name} Fits" in told
+    assert "label" not in found.sentence
+    page = (written.parent / "runs" / "t" / "curve.html").read_text(encoding="utf-8")
+    assert f"{name} with so many labelled rows" in page
+
+
+def test_a_task_that_tunes_nothing_to_write_has_no_curve_unasked(written: Path) -> None:
+    text = written.read_text().replace("METRIC", "rouge_l")
+    written.write_text(text[: text.index("- lora")])
+    with pytest.raises(BadInput, match="no candidate that is tuned on this machine"):
+        pipeline.curve(written, Silent(), ONCE)
+    assert not (written.parent / "runs").exists()
 
 
 def test_the_command_prints_a_sentence_a_plot_and_a_table_in_80_columns(

@@ -72,7 +72,7 @@ def fits(seed: int, rows: int, draws: list[int], folds: int = 1) -> list[Measure
             error = errors_of(0.05, 2, 0.5, np.array([size]))[0] * (1 + 0.03 * rng.normal())
             flips = rng.random(rows) < 0.05
             wrong = (hard[draw % folds] < error) ^ (flips & (rng.random(rows) < error))
-            found.append(Measured(int(size), draw % folds, wrong))
+            found.append(Measured(int(size), draw % folds, wrong.astype(float)))
     return found
 
 
@@ -96,6 +96,30 @@ def test_fewer_rows_judged_give_a_wider_interval() -> None:
         assert one.low <= one.value <= one.high
 
 
+@pytest.mark.parametrize(("draws", "folds"), [([1] * 6, 1), ([3] * 6, 3)])
+def test_intervals_of_graded_errors_hold_as_often_and_are_narrower(
+    draws: list[int], folds: int
+) -> None:
+    true = errors_of(0.4, 2, 0.5, np.array([5000.0, 10_000.0]))
+    held, widths = 0, []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        found, coarse = [], []
+        rows = [rng.normal(0, 0.1, 200) for _ in range(folds)]  # texts that are harder or easier
+        for size, count in zip(SIZES, draws, strict=True):
+            for draw in range(count):
+                mean = errors_of(0.4, 2, 0.5, np.array([size]))[0]
+                errors = mean + rows[draw % folds] + rng.normal(0, 0.05, 200)
+                found.append(Measured(int(size), draw % folds, np.clip(errors, 0, 1)))
+                wrong = (rng.random(200) < mean).astype(float)
+                coarse.append(Measured(int(size), draw % folds, wrong))
+        gain, of_coarse = (spread(one, seed).gain(5000, 5000) for one in (found, coarse))
+        held += gain.low <= true[0] - true[1] <= gain.high
+        widths.append((gain.high - gain.low) / (of_coarse.high - of_coarse.low))
+    assert held >= 34
+    assert np.median(widths) < 0.8
+
+
 def test_the_same_fits_give_the_same_figures() -> None:
     assert spread(fits(1, 200, [2] * 6), 7).gain(1, 2) == spread(fits(1, 200, [2] * 6), 7).gain(
         1, 2
@@ -103,7 +127,7 @@ def test_the_same_fits_give_the_same_figures() -> None:
 
 
 def test_a_candidate_that_errs_never_has_nothing_to_gain() -> None:
-    never = [Measured(int(size), 0, np.zeros(50, dtype=bool)) for size in SIZES]
+    never = [Measured(int(size), 0, np.zeros(50)) for size in SIZES]
     found = spread(never, 0)
     assert found.error_at(5000).value == 0
     assert found.gain(5000, 5000).value == 0

@@ -13,7 +13,10 @@ def curve(  # noqa: PLR0917 -- the command line gives them by name
     task: Annotated[Path, typer.Argument(help="The task file.")] = Path("task.yaml"),
     candidate: Annotated[
         list[str] | None,
-        typer.Option(help="Draw this candidate; may be repeated. A probe and the encoder else."),
+        typer.Option(
+            help="Draw this candidate; may be repeated. Else a probe and the encoder, or, where"
+            " texts are written, what is tuned on them."
+        ),
     ] = None,
     more: Annotated[
         int | None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tunewise.candidates import FAMILIES
@@ -17,7 +17,8 @@ class Asked:
     """What the user wants drawn.
 
     Attributes:
-        candidates: by name; empty: a probe, and the task's first encoder if it has one.
+        candidates: by name; empty: a probe, and the task's first encoder if it has one; where
+            texts are written, the first that is tuned on them.
         draws: of each size, at most.
         more: further rows to forecast; None: as many as there are.
     """
@@ -28,10 +29,11 @@ class Asked:
 
 
 def chosen(task: Task, names: Sequence[str]) -> list[tuple[str, Entry]]:
-    """Return the candidates to draw: those named, else a probe and the task's first encoder.
+    """Return the candidates to draw: those named, else what Asked says.
 
     Raises:
-        BadInput: a name that the task has not, or of a candidate that doesn't learn.
+        BadInput: a name that the task has not, or of a candidate that doesn't learn; none named,
+            and none that is tuned to write.
     """
     entries = named(task.candidates)
     for name in names:
@@ -50,8 +52,21 @@ def chosen(task: Task, names: Sequence[str]) -> list[tuple[str, Entry]]:
             )
     if names:
         return [(name, entries[name]) for name in dict.fromkeys(names)]
+    if task.kind == "generation":
+        return [_first_tuned(entries)]
     probe = [(name, entry) for name, entry in entries.items() if entry.kind == "probe"][:1]
     if not probe:
         added = ProbeEntry(probe=ProbeSettings())
         probe = [(default_name(added), added)]
     return probe + [(name, entry) for name, entry in entries.items() if entry.kind == "encoder"][:1]
+
+
+def _first_tuned(entries: Mapping[str, Entry]) -> tuple[str, Entry]:
+    found = [(n, e) for n, e in entries.items() if FAMILIES[e.kind] == "tune" and e.kind != "api"]
+    if not found:
+        raise BadInput(
+            "the task has no candidate that is tuned on this machine, so none is drawn unasked",
+            where="--candidate",
+            mend="Name the one to draw.",
+        )
+    return found[0]

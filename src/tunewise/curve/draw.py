@@ -21,9 +21,11 @@ from tunewise.curve.noise import label_noise
 from tunewise.curve.noise import steps as noise_steps
 from tunewise.curve.outcome import learning_curve, sentence
 from tunewise.curve.plan import FOLDS, Ground, Step, ground, sizes_of, steps_of
+from tunewise.decision.case import SCORES
 from tunewise.engines.embeddings import Embedder
 from tunewise.files import read_record, write_json
 from tunewise.models.resolve import resolve
+from tunewise.overlap import MEASURES
 from tunewise.progress import Progress, clock, showing
 from tunewise.records import Dataset, LabelNoise, LearningCurves, Splits
 from tunewise.task.settings import DEFAULT_ENCODER, Entry, Task
@@ -33,6 +35,7 @@ from tunewise.workspace.stages import run_stage
 
 NOISE_VERSION = 1  # rises when the stage would leave something else for the same inputs
 READ_TOKENS = 64  # of each text, for the probe that looks for wrong labels
+PLAIN_METRIC = "rouge_l"  # of texts, where the task's metric needs a model or checks
 MOST_NOISE_ROWS = 10_000  # on which wrong labels are looked for
 
 
@@ -69,7 +72,8 @@ def learning_curves(field: Field, asked: Asked) -> LearningCurves:
     """
     entries = chosen(field.task, asked.candidates)
     found = ground(field.dataset, field.splits, field.task.data.validation_share, field.task.seed)
-    sizes = sizes_of(found, asked.draws)
+    writes = field.task.kind == "generation"
+    sizes = sizes_of(found, asked.draws, labelled=not writes)
     learners = [
         _learner(field, name, entry, steps_of(found, sizes, entry, asked.draws))
         for name, entry in entries
@@ -90,15 +94,28 @@ def learning_curves(field: Field, asked: Asked) -> LearningCurves:
             )
         )
     shutil.rmtree(field.folder.path / "fits", ignore_errors=True)  # all empty by now
-    noise = _noise(field, found, max(1, len({s.fold for one in learners for s in one.steps})))
+    folds = max(1, len({s.fold for one in learners for s in one.steps}))
+    noise = None if writes else _noise(field, found, folds)
+    metric = metric_of(field.task)
     return LearningCurves(
         rows=rows,
         more=more,
+        metric=metric,
         how=_how(found, learners),
         curves=tuple(curves),
         noise=noise,
-        sentence=sentence(curves, rows, more, noise),
+        sentence=sentence(curves, rows, more, SCORES.get(metric, metric), noise),
     )
+
+
+def metric_of(task: Task) -> str:
+    """Return what curves are judged by: accuracy, or how alike texts are, by the task's metric.
+
+    A metric that needs more than two texts, such as a model, gives way to ROUGE-L.
+    """
+    if task.kind != "generation":
+        return "accuracy"
+    return task.decide.metric if task.decide.metric in MEASURES else PLAIN_METRIC
 
 
 def _learner(field: Field, name: str, entry: Entry, steps: Sequence[Step]) -> Learner:
@@ -111,9 +128,11 @@ def _learner(field: Field, name: str, entry: Entry, steps: Sequence[Step]) -> Le
         seed=field.task.seed,
         task_folder=field.task_folder,
         instruction=field.task.instruction,
+        kind=entry.kind,
+        task_kind=field.task.kind,
         outward=outward_of(field.run, field.task),
     )
-    return Learner(name, entry, setup, tuple(models), tuple(steps))
+    return Learner(name, entry, setup, tuple(models), tuple(steps), metric_of(field.task))
 
 
 def _say_plan(field: Field, learners: Sequence[Learner], sizes: Sequence[int]) -> None:

@@ -1,7 +1,7 @@
-"""One candidate along its steps: each fit is a stage that leaves its answers' errors.
+"""One candidate along its steps: each fit is a stage that leaves the errors of its answers.
 
 Given the ground and a plan, leaves curve/points/NAME/SIZE-DRAW.json in the run folder and gives
-back what each fit got wrong. A fit that was cut off is carried on by its candidate; its weights
+back the errors of each fit. A fit that was cut off is carried on by its candidate; its weights
 are deleted once it has answered. Knows nothing of laws or sentences.
 """
 
@@ -16,16 +16,18 @@ import numpy as np
 
 from tunewise.candidates import Setup, candidate
 from tunewise.curve.plan import Given, Ground, Step, passes
+from tunewise.decision.case import SCORES
 from tunewise.evaluation.power_law import Measured
 from tunewise.files import read_record, write_json
 from tunewise.heap import let_go
+from tunewise.overlap import MEASURES
 from tunewise.progress import Progress, clock
 from tunewise.records import CurvePoint
 from tunewise.task.settings import Entry
 from tunewise.workspace.folder import RunFolder
 from tunewise.workspace.stages import record_of, run_stage
 
-POINT_VERSION = 1  # rises when a point would be measured otherwise
+POINT_VERSION = 2  # rises when a point would be measured otherwise
 OVERHEAD = 500  # passes that loading a model is worth, for the time that is left
 
 
@@ -38,6 +40,7 @@ class Learner:
         setup: the task's; each draw has a seed of its own.
         models: fingerprints of the models it asks for.
         steps: its fits, the smallest first.
+        metric: that answers are judged by: 'accuracy', or one of overlap.MEASURES.
     """
 
     name: str
@@ -45,15 +48,16 @@ class Learner:
     setup: Setup
     models: tuple[str, ...]
     steps: tuple[Step, ...]
+    metric: str
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What a point's file holds: the point, and whether each judged row was answered wrongly."""
+    """What a point's file holds: the point, and the error of each judged row."""
 
     point: CurvePoint
     ids: tuple[str, ...]
-    wrong: tuple[bool, ...]
+    errors: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,7 @@ def _run(one: _Fit) -> bool:
             "seed": one.setup.seed,
             "instruction": one.setup.instruction,
             "models": one.learner.models,
+            "metric": one.learner.metric,
         },
         work=lambda: _point_file(one),
         scratch=one.scratch,
@@ -139,24 +144,29 @@ def _point_file(one: _Fit) -> list[Path]:
     made = candidate(one.learner.entry.kind, one.learner.entry.settings, one.setup)
     fitted = made.fit(one.given.train, one.given.validation, one.scratch, one.progress)
     predictions = fitted.predict([replace(row, target="") for row in judged], one.progress)
-    wrong = tuple(p.answer != row.target for p, row in zip(predictions, judged, strict=True))
+    pairs = zip(judged, predictions, strict=True)
+    errors = tuple(_error(one.learner.metric, row.target, p.answer) for row, p in pairs)
     del made, fitted
     let_go()
     point = CurvePoint(
         size=step.size,
         draw=step.draw,
         fold=step.fold,
-        judged=len(wrong),
-        wrong=sum(wrong),
+        judged=len(errors),
+        error=float(np.mean(errors)),
         seconds=time.monotonic() - began,
     )
-    write_json(one.path, Answers(point, tuple(row.id for row in judged), wrong))
+    write_json(one.path, Answers(point, tuple(row.id for row in judged), errors))
     shutil.rmtree(one.scratch)
     return [one.path]
 
 
 def _measured_of(answers: Answers) -> Measured:
-    return Measured(answers.point.size, answers.point.fold, np.array(answers.wrong, dtype=bool))
+    return Measured(answers.point.size, answers.point.fold, np.array(answers.errors))
+
+
+def _error(metric: str, target: str, answer: str) -> float:
+    return float(answer != target) if metric == "accuracy" else 1 - MEASURES[metric](target, answer)
 
 
 def seconds_left(learner: Learner, folder: RunFolder, run: RunFolder, rows: int) -> float | None:
@@ -195,10 +205,10 @@ def _said(learner: Learner, point: CurvePoint, folder: RunFolder) -> str:
     rate = _seconds_by_pass(learner, folder)
     left = sum(_cost(learner.entry, step) for step in _not_done(learner, folder))
     rest = f"; about {clock(left * rate)} left for it" if left and rate else ""
-    right = 1 - point.wrong / point.judged
+    metric = "accuracy" if learner.metric == "accuracy" else SCORES[learner.metric]
     return (
-        f"{learner.name}: {point.size:,} rows, draw {point.draw + 1}: {right:.1%} right"
-        f" ({clock(point.seconds)}){rest}."
+        f"{learner.name}: {point.size:,} rows, draw {point.draw + 1}: {metric}"
+        f" {1 - point.error:.1%} ({clock(point.seconds)}){rest}."
     )
 
 

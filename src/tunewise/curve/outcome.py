@@ -14,7 +14,7 @@ from tunewise.evaluation.power_law import Measured, spread
 from tunewise.records import CurveForecast, CurvePoint, Interval, LabelNoise, LearningCurve
 
 LINE_STEPS = 24  # places at which the law's line is drawn
-NOTHING = 0.0005  # of accuracy: a gain below it is called none
+NOTHING = 0.0005  # of the metric: a gain below it is called none
 
 
 def learning_curve(
@@ -50,7 +50,7 @@ def learning_curve(
         now=found.error_at(rows),
         gain=found.gain(rows, more),
         line=tuple(CurveForecast(size, found.error_at(size)) for size in sizes),
-        rows_judged=sum({one.fold: len(one.wrong) for _, one in measured}.values()),
+        rows_judged=sum({one.fold: len(one.errors) for _, one in measured}.values()),
     )
 
 
@@ -59,20 +59,23 @@ def best(curves: Sequence[LearningCurve]) -> LearningCurve:
     return min(curves, key=lambda curve: curve.now.value)
 
 
-def sentence(curves: Sequence[LearningCurve], rows: int, more: int, noise: LabelNoise) -> str:
+def sentence(
+    curves: Sequence[LearningCurve], rows: int, more: int, metric: str, noise: LabelNoise | None
+) -> str:
     """Return what it comes to, for the candidate that errs least with all rows.
 
     Args:
         curves: of the candidates.
         rows: labelled rows there are.
         more: further rows that the forecast is about.
-        noise: what wrong labels cost.
+        metric: in words, such as 'accuracy'.
+        noise: what wrong labels cost; None where texts are written.
     """
-    curve = best(curves)
-    return f"{_bought(curve, rows, more)}; {_cost(noise)}."
+    bought = _bought(best(curves), rows, more, metric)
+    return f"{bought}; {_cost(noise)}." if noise else f"{bought}."
 
 
-def _bought(curve: LearningCurve, rows: int, more: int) -> str:
+def _bought(curve: LearningCurve, rows: int, more: int, metric: str) -> str:
     """Return what further rows would buy: 'About 5,000 more examples buy 1.4 points ...'."""
     gain = curve.gain
     what = f"About {more:,} more examples (you have {rows:,})"
@@ -80,10 +83,10 @@ def _bought(curve: LearningCurve, rows: int, more: int) -> str:
         return f"{what} would buy {curve.candidate} next to nothing"
     spread_words = points_range(gain, curve.rows_judged)
     if gain.low < NOTHING and gain.value < NOTHING:
-        return f"{what} may buy {curve.candidate} nothing ({spread_words} points of accuracy)"
+        return f"{what} may buy {curve.candidate} nothing ({spread_words} points of {metric})"
     return (
         f"{what} would buy {curve.candidate} about {points(gain.value, curve.rows_judged)} of"
-        f" accuracy ({spread_words})"
+        f" {metric} ({spread_words})"
     )
 
 

@@ -18,7 +18,7 @@ from tunewise.data.identity import lot
 from tunewise.errors import DataError
 from tunewise.evaluation.power_law import FEWEST_SIZES
 from tunewise.records import Dataset, Example, Splits
-from tunewise.task.settings import EncoderSettings, Entry, PromptSettings
+from tunewise.task.settings import EncoderSettings, Entry, PromptSettings, TuningSettings
 
 SIZES = (100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000)
 SMALL_SIZES = (10, 20, 50)  # where there are too few of the others
@@ -26,6 +26,7 @@ WANTED_SIZES = 5
 LAST_STEP = 1.3  # a size closer than this below all rows is left out
 FOLDS = 5  # one of them judges: a fifth of the rows
 PASSES = 5_000  # rows learnt, each pass counted, that all draws of one size may come to
+LANGUAGE_PASSES = 10  # what a language model's pass over a row counts as, at least
 PROMPT_PASSES = PASSES  # what trying a prompt counts as: each size is drawn once
 
 
@@ -118,32 +119,42 @@ def ground(dataset: Dataset, splits: Splits, share: float, seed: int) -> Ground:
     return Ground(rows, tuple(folds_of(rows, FOLDS, seed)), share, seed)
 
 
-def sizes_of(found: Ground, draws: int) -> tuple[int, ...]:
+def sizes_of(found: Ground, draws: int, *, labelled: bool = True) -> tuple[int, ...]:
     """Return the numbers of rows to fit with, the largest being all but the judging fold.
+
+    Args:
+        found: the rows.
+        draws: of each size at most.
+        labelled: whether targets are labels, of which a fit needs more than one.
 
     Raises:
         DataError: there are too few rows for a curve.
     """
     if len(set(found.folds)) < FOLDS:
-        raise _too_few(found, "are too much alike (or too few groups) to judge each other")
+        why = "are too much alike (or too few groups) to judge each other"
+        raise _too_few(found, why, labelled=labelled)
     most = found.smallest_pool
-    labels = len({row.target for row in found.rows})
     inside = [size for size in SIZES if size * LAST_STEP <= most]
     for size in reversed(SMALL_SIZES):
         if len(inside) < WANTED_SIZES - 1 and size * LAST_STEP <= most:
             inside.insert(0, size)
-    least = _labels_learnt(found, inside, draws)
-    sizes = (*(size for size in inside if size >= labels and least[size] > 1), most)
+    if labelled:
+        labels, least = (
+            len({row.target for row in found.rows}),
+            _labels_learnt(found, inside, draws),
+        )
+        inside = [size for size in inside if size >= labels and least[size] > 1]
+    sizes = (*inside, most)
     if len(sizes) < FEWEST_SIZES:
-        raise _too_few(found, f"allow only {len(sizes)} sizes, {FEWEST_SIZES} are needed")
+        why = f"allow only {len(sizes)} sizes, {FEWEST_SIZES} are needed"
+        raise _too_few(found, why, labelled=labelled)
     return sizes
 
 
-def _too_few(found: Ground, why: str) -> DataError:
-    labels = len({row.target for row in found.rows})
+def _too_few(found: Ground, why: str, *, labelled: bool) -> DataError:
+    of = f" of {len({row.target for row in found.rows})} labels" if labelled else ""
     return DataError(
-        f"there are too few rows for a learning curve: {len(found.rows):,} of {labels} labels"
-        f" {why}",
+        f"there are too few rows for a learning curve: {len(found.rows):,}{of} {why}",
         where=found.rows[0].source if found.rows else None,
         mend="Label more rows.",
     )
@@ -192,6 +203,12 @@ def passes(entry: Entry, rows: int) -> int:
         return rows * (settings.num_train_epochs or default_epochs(rows))
     if isinstance(settings, PromptSettings):
         return PROMPT_PASSES
+    if isinstance(settings, TuningSettings):
+        from tunewise.training.language import arguments
+
+        recipe = arguments.RECIPES[settings.recipe]
+        epochs = settings.num_train_epochs or arguments.default_epochs(rows, recipe)
+        return LANGUAGE_PASSES * rows * epochs
     return max(1, rows // 30)
 
 

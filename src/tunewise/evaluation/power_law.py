@@ -1,8 +1,8 @@
 """Errors at several numbers of labelled rows -> a power law, and what it says of other numbers.
 
-error(n) = floor + scale * n ** -exponent, all three at least 0. Given which rows each fit got
-wrong, gives back the law with the spread that the luck of the rows judged and of the rows learnt
-gives it. Knows nothing of candidates or of how a fit was made.
+error(n) = floor + scale * n ** -exponent, all three at least 0. Given the errors of each fit on the
+rows it was judged on, gives back the law with the spread that the luck of the rows judged and of
+the rows learnt gives it. Knows nothing of candidates or of how a fit was made.
 
 Sources: Hestness et al. 2017 (arXiv 1712.00409) for the form; Viering and Loog 2021 (arXiv
 2103.10948), sections 4 and 6, for how far it can be trusted.
@@ -36,12 +36,12 @@ class Measured:
     Attributes:
         size: rows that it was given.
         fold: number of the rows that it was judged on; equal folds are equal rows.
-        wrong: [rows of the fold], whether it got each wrong.
+        errors: [rows of the fold], between 0 and 1; 0 or 1 where a row is right or wrong.
     """
 
     size: int
     fold: int
-    wrong: npt.NDArray[np.bool_]
+    errors: Floats
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def spread(measured: Sequence[Measured], seed: int) -> Spread:
     if len(sizes) < FEWEST_SIZES:
         raise ValueError(f"a power law needs {FEWEST_SIZES} sizes, there are {len(sizes)}")
     of_size = [[one for one in measured if one.size == size] for size in sizes]
-    errors = np.array([np.mean([one.wrong.mean() for one in same]) for same in of_size])
+    errors = np.array([np.mean([one.errors.mean() for one in same]) for same in of_size])
     luck = errors * _draw_spread(of_size) / np.sqrt([len(same) for same in of_size])
     weights = 1 / (_sampling_variance(of_size, errors) + luck**2)
     rng = np.random.default_rng(seed)
@@ -163,13 +163,13 @@ def _best_given(
 
 def _resampled(of_size: Sequence[Sequence[Measured]], rng: np.random.Generator) -> Floats:
     """Return mean errors [resamples, sizes] on rows drawn anew, the same rows for every fit."""
-    rows = {one.fold: len(one.wrong) for same in of_size for one in same}
+    rows = {one.fold: len(one.errors) for same in of_size for one in same}
     shares = {
         fold: rng.multinomial(count, np.full(count, 1 / count), size=RESAMPLES) / count
         for fold, count in rows.items()
     }
     return np.stack(
-        [np.mean([shares[one.fold] @ one.wrong for one in same], axis=0) for same in of_size],
+        [np.mean([shares[one.fold] @ one.errors for one in same], axis=0) for same in of_size],
         axis=1,
     )
 
@@ -181,20 +181,27 @@ def _draw_spread(of_size: Sequence[Sequence[Measured]]) -> float:
     """
     total, freedom = 0.0, 0
     for same in of_size:
-        errors = np.array([one.wrong.mean() for one in same])
+        errors = np.array([one.errors.mean() for one in same])
         if len(same) < 2 or not errors.any():
             continue
         mean = errors.mean()
         own_rows = len({one.fold for one in same}) > 1
-        chance = mean * (1 - mean) / np.mean([len(one.wrong) for one in same]) if own_rows else 0
+        rows = np.mean([len(one.errors) for one in same])
+        chance = np.concatenate([one.errors for one in same]).var() / rows if own_rows else 0
         total += (len(same) - 1) * (errors.var(ddof=1) - chance) / mean**2
         freedom += len(same) - 1
     return float(np.sqrt(max(0.0, total / freedom))) if freedom else 0.0
 
 
 def _sampling_variance(of_size: Sequence[Sequence[Measured]], errors: Floats) -> Floats:
-    """Return the variance of each size's error by the number of rows judged, never quite 0."""
-    rows = [sum({one.fold: len(one.wrong) for one in same}.values()) for same in of_size]
-    careful = np.clip(errors, 0.5 / np.array(rows), 0.5)
-    variance: Floats = careful * (1 - careful) / np.array(rows)
+    """Return the variance of each size's error by the number of rows judged, never quite 0.
+
+    Errors between 0 and 1 vary less than right and wrong rows of the same mean would.
+    """
+    rows = np.array([sum({o.fold: len(o.errors) for o in same}.values()) for same in of_size])
+    careful = np.clip(errors, 0.5 / rows, 0.5)
+    all_or_none = np.maximum(errors * (1 - errors), 1e-12)
+    of_rows = [np.concatenate([one.errors for one in same]).var() for same in of_size]
+    less = np.where(errors * (1 - errors) > 0, np.minimum(1, of_rows / all_or_none), 1)
+    variance: Floats = less * careful * (1 - careful) / rows
     return variance

@@ -1,4 +1,4 @@
-"""LearningCurves -> places on a drawing: accuracy against labelled rows, and the law beyond them.
+"""LearningCurves -> places on a drawing: the metric against rows, and the law beyond them.
 
 Measured points are dots, the law is a line, broken where it is a forecast, its 95% interval a
 band. Knows nothing of SVG's syntax.
@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tunewise.records import CurveForecast, LearningCurve, LearningCurves
+from tunewise.report import figures
 from tunewise.report.plots import FRAME, Tick, linear, logarithmic, share_axis, share_ticks
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -48,6 +49,7 @@ class CurveDrawing:
     """All curves in one frame; `now` is where the rows there are end."""
 
     found: LearningCurves
+    metric: str
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
     now: float
@@ -62,11 +64,12 @@ def drawing(found: LearningCurves) -> CurveDrawing:
     low, high, step = share_axis(*_shares(found.curves), most_ticks=7)
     y = linear(low, high, bottom, top)
     drawn = [
-        _curve(curve, letter, found.rows, x, lambda e: y(min(high, max(low, 1 - e))))
+        _curve(curve, letter, found, x, lambda e: y(min(high, max(low, 1 - e))))
         for curve, letter in zip(found.curves, LETTERS, strict=False)
     ]
     return CurveDrawing(
         found=found,
+        metric=figures.metric_name(found.metric),
         x_ticks=_row_ticks(min(sizes), max(sizes), x),
         y_ticks=share_ticks(low, high, step, y),
         now=x(found.rows),
@@ -75,8 +78,8 @@ def drawing(found: LearningCurves) -> CurveDrawing:
 
 
 def _shares(curves: Sequence[LearningCurve]) -> tuple[list[float], list[float]]:
-    """Return the accuracies that the axis must hold: of all dots and of the law's line."""
-    found = [1 - p.wrong / p.judged for curve in curves for p in curve.points]
+    """Return the shares that the axis must hold: of all dots and of the law's line."""
+    found = [1 - p.error for curve in curves for p in curve.points]
     found += [1 - forecast.error.value for curve in curves for forecast in curve.line]
     found += [1 - curve.line[-1].error.low for curve in curves]
     return [min(1.0, max(0.0, value)) for value in found], [min(1.0, value) for value in found]
@@ -85,20 +88,21 @@ def _shares(curves: Sequence[LearningCurve]) -> tuple[list[float], list[float]]:
 def _curve(
     curve: LearningCurve,
     letter: str,
-    rows: int,
+    found: LearningCurves,
     x: Callable[[float], float],
     y: Callable[[float], float],
 ) -> DrawnCurve:
     def path(part: Sequence[CurveForecast]) -> str:
         return _points([(x(one.size), y(one.error.value)) for one in part])
 
+    rows, metric = found.rows, figures.metric_name(found.metric)
     upper = [(x(one.size), y(one.error.low)) for one in curve.line]
     lower = [(x(one.size), y(one.error.high)) for one in reversed(curve.line)]
     dots = tuple(
         Dot(
             x(p.size),
-            y(p.wrong / p.judged),
-            f"{curve.candidate}: {1 - p.wrong / p.judged:.1%} right with {p.size:,} rows,"
+            y(p.error),
+            f"{curve.candidate}: {metric} {1 - p.error:.1%} with {p.size:,} rows,"
             f" draw {p.draw + 1}, judged on {p.judged:,}",
         )
         for p in curve.points

@@ -24,7 +24,7 @@ WIDEST_PROSE = 80
 WIDEST_NAME = 40
 PLOT_ROWS = 12
 WIDEST_PLOT = 64
-LEFT = 7  # columns for the marks of accuracy
+LEFT = 7  # columns for the metric's marks
 
 
 def print_curves(console: Console, found: LearningCurves, folder: RunFolder) -> None:
@@ -48,13 +48,13 @@ def print_curves(console: Console, found: LearningCurves, folder: RunFolder) -> 
 def curve_table(curve: LearningCurve, found: LearningCurves) -> Table:
     """Return a line per number of rows: what was measured, then what the law expects."""
     table = Table(box=None, padding=(0, 3, 0, 0), pad_edge=False, header_style="dim")
-    for n, title in enumerate(("     Rows", "Accuracy", "", "Fits", "Time")):
+    for n, title in enumerate(("     Rows", figures.metric_name(found.metric), "", "Fits", "Time")):
         table.add_column(title, justify="left" if n == 2 else "right", no_wrap=True)
     for size, same in groupby(curve.points, key=lambda point: point.size):
         points = list(same)
-        accuracies = [1 - point.wrong / point.judged for point in points]
-        mean = sum(accuracies) / len(accuracies)
-        spread = f"{figures.share(min(accuracies))} to {figures.share(max(accuracies))}"
+        shares = [1 - point.error for point in points]
+        mean = sum(shares) / len(shares)
+        spread = f"{figures.share(min(shares))} to {figures.share(max(shares))}"
         seconds = figures.duration(sum(point.seconds for point in points))
         table.add_row(
             f"{size:,}",
@@ -74,12 +74,12 @@ def curve_table(curve: LearningCurve, found: LearningCurves) -> Table:
 def text_plot(found: LearningCurves, width: int) -> list[str]:
     """Return lines of at most `width` characters: letters are fits, dots the law.
 
-    Rows of data go to the right by their logarithm, accuracy goes up; the bar stands where the
+    Rows of data go to the right by their logarithm, the metric goes up; the bar stands where the
     rows there are end.
     """
     sizes = [one.size for curve in found.curves for one in curve.line]
     shares = [1 - one.error.value for curve in found.curves for one in curve.line]
-    shares += [1 - p.wrong / p.judged for curve in found.curves for p in curve.points]
+    shares += [1 - p.error for curve in found.curves for p in curve.points]
     low, high = _rounded_ends(shares)
     columns = max(10, width - LEFT - 2)
     spans = math.log(max(sizes) / min(sizes))
@@ -98,7 +98,7 @@ def text_plot(found: LearningCurves, width: int) -> list[str]:
             grid[line(share)][at] = "·"
     for curve, letter in zip(found.curves, LETTERS, strict=False):
         for point in curve.points:
-            grid[line(1 - point.wrong / point.judged)][column(point.size)] = letter
+            grid[line(1 - point.error)][column(point.size)] = letter
     lines = []
     for number, row in enumerate(grid):
         share = high - (high - low) * number / (PLOT_ROWS - 1)
@@ -110,7 +110,7 @@ def text_plot(found: LearningCurves, width: int) -> list[str]:
 def _along(
     curve: LearningCurve, columns: int, column: Callable[[float], int]
 ) -> Iterator[tuple[int, float]]:
-    """Give each column that the law's line crosses, with the accuracy there."""
+    """Give each column that the law's line crosses, with the metric there."""
     first, last = curve.line[0].size, curve.line[-1].size
     for step in range(2 * columns):
         size = first * (last / first) ** (step / (2 * columns - 1))

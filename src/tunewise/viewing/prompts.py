@@ -133,7 +133,7 @@ def _asked(
     setup = Setup(
         given.dataset.labels, task.seed, given.folder, task.instruction, "prompt", task.kind
     )
-    fitted = files.settings.exists()
+    fitted, thinks = files.settings.exists(), {*settings.think} == {True}
     if not settings.is_asked(task.kind):
         shown = Shown(settings, setup, files.path if fitted else None, progress)
         return AskedPrompt(name, place, shown.notes[0], (Said("prompt", shown.prompt(example)[0]),))
@@ -141,11 +141,13 @@ def _asked(
         answering: Answering = "parsed" if task.kind == "classification" else "written"
         templates = template_texts(ASKED_TEMPLATES, given.folder)
         questions = Questions(setup, templates, answering, 1)
-        ask = questions.ask(example, think={*settings.think} == {True})
+        ask = questions.ask(example, think=thinks)
         note = "It hasn't been fitted yet, so no examples are shown."
     else:
         fit = read_record(files.path / SETTINGS, AskedFit)
         way, found = fit.chosen, found_on_record(files.path, fit, setup)
         ask = asks_of(questions_on_record(fit, setup), found, [example], way)[0]
         note = f"As the run fitted it: {way.words}, answers {fit.answering}."
+    if thinks and not settings.asks_elsewhere:
+        note += " After its thoughts 'Answer:' is put, and its answer is what follows."
     return AskedPrompt(name, place, note, tuple(Said(m.role, m.content) for m in ask.messages))
