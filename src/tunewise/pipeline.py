@@ -49,7 +49,7 @@ from tunewise.workspace.folder import CandidateFolder, RunFolder, held, made
 from tunewise.workspace.stages import candidate_seconds, record_of, run_stage
 
 PLAN_VERSION = 1
-VERDICT_VERSION = 2  # each rises when its stage would leave something else for the same inputs
+VERDICT_VERSION = 3  # each rises when its stage would leave something else for the same inputs
 REPORT_VERSION = 4
 TRACK_VERSION = 1
 

@@ -37,7 +37,7 @@ from tunewise.task.settings import ApiSettings, Entry, PromptSettings, Task
 from tunewise.workspace.folder import RunFolder
 from tunewise.workspace.stages import StageRecord, record_of, run_stage
 
-FIT_VERSION = 1  # each rises when its stage would leave something else for the same inputs
+FIT_VERSION = 2  # each rises when its stage would leave something else for the same inputs
 ANSWERS_VERSION = 2
 SCORES_VERSION = 2
 

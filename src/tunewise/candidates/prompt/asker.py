@@ -83,7 +83,7 @@ class Asker:
         concluder = self.engine.concluder if way.think else None
         if concluder is None:
             return Heard(replies, None)
-        if self.reader is not None and concluder.scores_labels:
+        if self.reader is not None and self.questions.answering == "scored":
             return Heard(replies, concluder.label_logps(asks, replies, self.reader.texts, progress))
         most = self.questions.max_new_tokens
         return Heard(concluder.concluded(asks, replies, most, progress), None)
