@@ -151,7 +151,7 @@ class Biased:
         return [Reply(ask.messages[-1].content) for ask in asks]
 
     def label_logps(
-        self, asks: list[Ask], replies: list[Reply], labels: tuple[str, ...], bar: Progress
+        self, asks: list[Ask], replies: list[Reply], labels: tuple[str, ...], progress: Progress
     ) -> LabelLogps:
         said = [[-3.0 + (label in reply.text) for label in labels] for reply in replies]
         return LabelLogps(np.array(said) + np.array([5.0, 0.0, 0.0]), np.array([2, 2, 1]))

@@ -139,10 +139,8 @@ def sizes_of(found: Ground, draws: int, *, labelled: bool = True) -> tuple[int, 
         if len(inside) < WANTED_SIZES - 1 and size * LAST_STEP <= most:
             inside.insert(0, size)
     if labelled:
-        labels, least = (
-            len({row.target for row in found.rows}),
-            _labels_learnt(found, inside, draws),
-        )
+        labels = len({row.target for row in found.rows})
+        least = _labels_learnt(found, inside, draws)
         inside = [size for size in inside if size >= labels and least[size] > 1]
     sizes = (*inside, most)
     if len(sizes) < FEWEST_SIZES:

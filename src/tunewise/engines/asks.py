@@ -114,7 +114,11 @@ class Concludes(Protocol):
     scores_labels: bool
 
     def label_logps(
-        self, asks: Sequence[Ask], replies: Sequence[Reply], labels: Sequence[str], bar: Progress
+        self,
+        asks: Sequence[Ask],
+        replies: Sequence[Reply],
+        labels: Sequence[str],
+        progress: Progress,
     ) -> LabelLogps:
         """Return how probable each label is after the thoughts of each reply."""
 

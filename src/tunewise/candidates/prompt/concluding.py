@@ -49,7 +49,11 @@ class Concluder:
         self._proved = False
 
     def label_logps(
-        self, asks: Sequence[Ask], replies: Sequence[Reply], labels: Sequence[str], bar: Progress
+        self,
+        asks: Sequence[Ask],
+        replies: Sequence[Reply],
+        labels: Sequence[str],
+        progress: Progress,
     ) -> LabelLogps:
         """Return how probable each label is after the thoughts of each reply.
 
@@ -57,7 +61,7 @@ class Concluder:
             asks: what was asked.
             replies: what the model wrote after each.
             labels: as they are written.
-            bar: gets a bar of rows.
+            progress: gets a bar of rows.
 
         Raises:
             DataError: the labels can't be told apart, or a prompt fills the model's window.
@@ -73,7 +77,7 @@ class Concluder:
             scorer.prove(prompts[0])
             self._proved = True
         places = [ask.place for ask in asks]
-        scores = scorer.scores(prompts, names=places, progress=bar, title="Scoring labels")
+        scores = scorer.scores(prompts, names=places, progress=progress, title="Scoring labels")
         return LabelLogps(scores, lengths)
 
     def concluded(
