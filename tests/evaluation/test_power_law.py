@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tunewise.evaluation.groups import per_group
 from tunewise.evaluation.power_law import Measured, fitted, spread
 
 SIZES = np.array([100.0, 200, 500, 1000, 2000, 4000])
@@ -118,6 +119,21 @@ def test_intervals_of_graded_errors_hold_as_often_and_are_narrower(
         widths.append((gain.high - gain.low) / (of_coarse.high - of_coarse.low))
     assert held >= 34
     assert np.median(widths) < 0.8
+
+
+def test_rows_that_come_in_groups_say_less() -> None:
+    """Ten rows of a document that are all right or all wrong are one row."""
+    alone = fits(0, 200, [1] * 6)
+    groups = np.repeat(np.arange(200), 10)
+    copied = [
+        Measured(one.size, one.fold, per_group(np.repeat(one.errors, 10), groups)) for one in alone
+    ]
+    taken_alone = [Measured(one.size, one.fold, np.repeat(one.errors, 10)) for one in alone]
+    few, grouped, many = (spread(one, 0).error_at(5000) for one in (alone, copied, taken_alone))
+    assert (grouped.value, grouped.low, grouped.high) == pytest.approx(
+        (few.value, few.low, few.high), abs=1e-6
+    )
+    assert many.high - many.low < 0.6 * (few.high - few.low)
 
 
 def test_the_same_fits_give_the_same_figures() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,12 +18,13 @@ import numpy as np
 from tunewise.candidates import Setup, candidate
 from tunewise.curve.plan import Given, Ground, Step, passes
 from tunewise.decision.case import SCORES
+from tunewise.evaluation.groups import group_numbers, per_group
 from tunewise.evaluation.power_law import Measured
 from tunewise.files import read_record, write_json
 from tunewise.heap import let_go
 from tunewise.overlap import MEASURES
 from tunewise.progress import Progress, clock
-from tunewise.records import CurvePoint
+from tunewise.records import CurvePoint, Example
 from tunewise.task.settings import Entry
 from tunewise.workspace.folder import RunFolder
 from tunewise.workspace.stages import record_of, run_stage
@@ -108,7 +110,7 @@ def measured(
         one = _Fit(learner, step, given, folder, progress)
         fresh = _run(one)
         answers = read_record(one.path, Answers)
-        points.append((answers.point, _measured_of(answers)))
+        points.append((answers.point, _measured_of(answers, given.judged)))
         if fresh:
             progress.line(_said(learner, answers.point, folder))
     return points
@@ -161,8 +163,12 @@ def _point_file(one: _Fit) -> list[Path]:
     return [one.path]
 
 
-def _measured_of(answers: Answers) -> Measured:
-    return Measured(answers.point.size, answers.point.fold, np.array(answers.errors))
+def _measured_of(answers: Answers, judged: Sequence[Example]) -> Measured:
+    """Return what the law is fitted to; rows of one group count as one, being alike."""
+    errors = np.array(answers.errors)
+    groups = group_numbers(judged, answers.ids)
+    alone = errors if groups is None else per_group(errors, groups)
+    return Measured(answers.point.size, answers.point.fold, alone)
 
 
 def _error(metric: str, target: str, answer: str) -> float:

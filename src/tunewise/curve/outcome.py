@@ -50,7 +50,7 @@ def learning_curve(
         now=found.error_at(rows),
         gain=found.gain(rows, more),
         line=tuple(CurveForecast(size, found.error_at(size)) for size in sizes),
-        rows_judged=sum({one.fold: len(one.errors) for _, one in measured}.values()),
+        rows_judged=sum({point.fold: point.judged for point, _ in measured}.values()),
     )
 
 

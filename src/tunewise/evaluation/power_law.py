@@ -36,7 +36,8 @@ class Measured:
     Attributes:
         size: rows that it was given.
         fold: number of the rows that it was judged on; equal folds are equal rows.
-        errors: [rows of the fold], between 0 and 1; 0 or 1 where a row is right or wrong.
+        errors: [rows of the fold], between 0 and 1; 0 or 1 where a row is right or wrong. Where
+            rows come in groups, one value for each group, as per_group gives them.
     """
 
     size: int
@@ -196,12 +197,13 @@ def _draw_spread(of_size: Sequence[Sequence[Measured]]) -> float:
 def _sampling_variance(of_size: Sequence[Sequence[Measured]], errors: Floats) -> Floats:
     """Return the variance of each size's error by the number of rows judged, never quite 0.
 
-    Errors between 0 and 1 vary less than right and wrong rows of the same mean would.
+    Errors between 0 and 1 vary less than right and wrong rows of the same mean would, and groups
+    more.
     """
     rows = np.array([sum({o.fold: len(o.errors) for o in same}.values()) for same in of_size])
     careful = np.clip(errors, 0.5 / rows, 0.5)
     all_or_none = np.maximum(errors * (1 - errors), 1e-12)
     of_rows = [np.concatenate([one.errors for one in same]).var() for same in of_size]
-    less = np.where(errors * (1 - errors) > 0, np.minimum(1, of_rows / all_or_none), 1)
-    variance: Floats = less * careful * (1 - careful) / rows
+    design = np.where(errors * (1 - errors) > 0, of_rows / all_or_none, 1)
+    variance: Floats = design * careful * (1 - careful) / rows
     return variance
