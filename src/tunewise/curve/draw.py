@@ -144,7 +144,7 @@ def _say_plan(field: Field, learners: Sequence[Learner], sizes: Sequence[int]) -
     )
     for one in learners:
         seconds = seconds_left(one, field.folder, field.run, len(field.splits.train))
-        if seconds is not None:
+        if seconds:
             field.progress.line(f"{one.name}: about {clock(seconds)}.")
 
 
