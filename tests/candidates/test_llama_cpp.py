@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -22,9 +21,6 @@ from tunewise.records import Message
 from tunewise.shipping.converter import convert
 from tunewise.task.load import load_task
 from tunewise.task.settings import PromptSettings
-
-# The tiny chat models belong to the benchmarks, which aren't installed.
-sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 
 
 @pytest.fixture(scope="module")

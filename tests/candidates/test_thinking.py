@@ -7,7 +7,6 @@ are held against a plain forward pass. The real model shows that a task is answe
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,9 +37,6 @@ from tunewise.progress import Progress, Silent
 from tunewise.records import Example, Message
 from tunewise.rendering.wording import ASKED_TEMPLATES, template_texts
 from tunewise.task.settings import PromptSettings
-
-# The tiny chat models belong to the benchmarks, which aren't installed.
-sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 
 LABELS = ("late parcel", "lost card", "lost")
 WINDOW = 512  # tokens that the tiny model reads

@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,9 +29,6 @@ from tunewise.progress import Silent
 from tunewise.records import Example, LearningCurves
 from tunewise.task.load import load_task
 from tunewise.workspace.folder import RunFolder
-
-# The tiny chat models belong to the benchmarks, which aren't installed.
-sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 
 TICKETS = Path(__file__).parents[2] / "examples" / "support-tickets" / "data" / "train.csv"
 CONTRACTS = (

@@ -28,9 +28,6 @@ from tunewise.models.resolve import resolve
 from tunewise.progress import Silent
 from tunewise.records import Message
 
-# The tiny chat models belong to the benchmarks, which aren't installed.
-sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
-
 
 @dataclass
 class StructuredOutputsParams:

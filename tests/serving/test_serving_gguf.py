@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import socket
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -25,7 +24,6 @@ from tunewise.serving.jobs import Sampling, Write
 from tunewise.serving.load import loaded
 from tunewise.shipping.export import export
 
-sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))  # tiny_chat_models is a benchmark's
 NAME, RUNTIME = WRITER, "gguf-f16"
 TEXTS = [row.input for row in reversing(72)[60:]]
 

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from tiny_exports import Made, made
 from tiny_language_models import reversing
-
-# The planted faults and tiny chat models belong to the benchmark, which isn't installed.
-sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 
 
 @pytest.fixture(scope="session")

@@ -23,9 +23,9 @@ from tunewise.curve.outcome import learning_curve, sentence
 from tunewise.curve.plan import FOLDS, Ground, Step, ground, sizes_of, steps_of
 from tunewise.decision.case import SCORES
 from tunewise.engines.embeddings import Embedder
+from tunewise.evaluation.texts import PLAIN, PLAIN_METRIC
 from tunewise.files import read_record, write_json
 from tunewise.models.resolve import resolve
-from tunewise.overlap import MEASURES
 from tunewise.progress import Progress, clock, showing
 from tunewise.records import Dataset, LabelNoise, LearningCurves, Splits
 from tunewise.task.settings import DEFAULT_ENCODER, Entry, Task
@@ -35,7 +35,6 @@ from tunewise.workspace.stages import run_stage
 
 NOISE_VERSION = 1  # rises when the stage would leave something else for the same inputs
 READ_TOKENS = 64  # of each text, for the probe that looks for wrong labels
-PLAIN_METRIC = "rouge_l"  # of texts, where the task's metric needs a model or checks
 MOST_NOISE_ROWS = 10_000  # on which wrong labels are looked for
 
 
@@ -61,6 +60,17 @@ class Field:
     def folder(self) -> RunFolder:
         """Where the curve's own stages and files are."""
         return RunFolder(self.run.curve_work)
+
+    @property
+    def metric(self) -> str:
+        """What curves are judged by: accuracy, or how alike texts are, by the task's metric.
+
+        A metric that needs more than two texts, such as a model, gives way to ROUGE-L.
+        """
+        if self.task.kind != "generation":
+            return "accuracy"
+        wanted = self.task.decide.metric
+        return wanted if wanted in PLAIN.metrics else PLAIN_METRIC
 
 
 def learning_curves(field: Field, asked: Asked) -> LearningCurves:
@@ -96,26 +106,16 @@ def learning_curves(field: Field, asked: Asked) -> LearningCurves:
     shutil.rmtree(field.folder.path / "fits", ignore_errors=True)  # all empty by now
     folds = max(1, len({s.fold for one in learners for s in one.steps}))
     noise = None if writes else _noise(field, found, folds)
-    metric = metric_of(field.task)
+    words = SCORES.get(field.metric, field.metric)
     return LearningCurves(
         rows=rows,
         more=more,
-        metric=metric,
+        metric=field.metric,
         how=_how(found, learners),
         curves=tuple(curves),
         noise=noise,
-        sentence=sentence(curves, rows, more, SCORES.get(metric, metric), noise),
+        sentence=sentence(curves, rows, more, words, noise),
     )
-
-
-def metric_of(task: Task) -> str:
-    """Return what curves are judged by: accuracy, or how alike texts are, by the task's metric.
-
-    A metric that needs more than two texts, such as a model, gives way to ROUGE-L.
-    """
-    if task.kind != "generation":
-        return "accuracy"
-    return task.decide.metric if task.decide.metric in MEASURES else PLAIN_METRIC
 
 
 def _learner(field: Field, name: str, entry: Entry, steps: Sequence[Step]) -> Learner:
@@ -132,7 +132,7 @@ def _learner(field: Field, name: str, entry: Entry, steps: Sequence[Step]) -> Le
         task_kind=field.task.kind,
         outward=outward_of(field.run, field.task),
     )
-    return Learner(name, entry, setup, tuple(models), tuple(steps), metric_of(field.task))
+    return Learner(name, entry, setup, tuple(models), tuple(steps), field.metric)
 
 
 def _say_plan(field: Field, learners: Sequence[Learner], sizes: Sequence[int]) -> None:

@@ -20,9 +20,9 @@ from tunewise.curve.plan import Given, Ground, Step, passes
 from tunewise.decision.case import SCORES
 from tunewise.evaluation.groups import group_numbers, per_group
 from tunewise.evaluation.power_law import Measured
+from tunewise.evaluation.texts import row_scores
 from tunewise.files import read_record, write_json
 from tunewise.heap import let_go
-from tunewise.overlap import MEASURES
 from tunewise.progress import Progress, clock
 from tunewise.records import CurvePoint, Example
 from tunewise.task.settings import Entry
@@ -42,7 +42,7 @@ class Learner:
         setup: the task's; each draw has a seed of its own.
         models: fingerprints of the models it asks for.
         steps: its fits, the smallest first.
-        metric: that answers are judged by: 'accuracy', or one of overlap.MEASURES.
+        metric: that answers are judged by: 'accuracy', or one of texts.PLAIN.metrics.
     """
 
     name: str
@@ -146,8 +146,8 @@ def _point_file(one: _Fit) -> list[Path]:
     made = candidate(one.learner.entry.kind, one.learner.entry.settings, one.setup)
     fitted = made.fit(one.given.train, one.given.validation, one.scratch, one.progress)
     predictions = fitted.predict([replace(row, target="") for row in judged], one.progress)
-    pairs = zip(judged, predictions, strict=True)
-    errors = tuple(_error(one.learner.metric, row.target, p.answer) for row, p in pairs)
+    answers = [prediction.answer for prediction in predictions]
+    errors = _errors(one.learner.metric, [row.target for row in judged], answers)
     del made, fitted
     let_go()
     point = CurvePoint(
@@ -171,8 +171,10 @@ def _measured_of(answers: Answers, judged: Sequence[Example]) -> Measured:
     return Measured(answers.point.size, answers.point.fold, alone)
 
 
-def _error(metric: str, target: str, answer: str) -> float:
-    return float(answer != target) if metric == "accuracy" else 1 - MEASURES[metric](target, answer)
+def _errors(metric: str, targets: Sequence[str], answers: Sequence[str]) -> tuple[float, ...]:
+    if metric == "accuracy":
+        return tuple(float(a != target) for target, a in zip(targets, answers, strict=True))
+    return tuple(map(float, 1 - row_scores(metric, targets, answers)))
 
 
 def seconds_left(learner: Learner, folder: RunFolder, run: RunFolder, rows: int) -> float | None:
@@ -211,10 +213,10 @@ def _said(learner: Learner, point: CurvePoint, folder: RunFolder) -> str:
     rate = _seconds_by_pass(learner, folder)
     left = sum(_cost(learner.entry, step) for step in _not_done(learner, folder))
     rest = f"; about {clock(left * rate)} left for it" if left and rate else ""
-    metric = "accuracy" if learner.metric == "accuracy" else SCORES[learner.metric]
+    metric = SCORES.get(learner.metric, learner.metric)
     return (
-        f"{learner.name}: {point.size:,} rows, draw {point.draw + 1}: {metric}"
-        f" {1 - point.error:.1%} ({clock(point.seconds)}){rest}."
+        f"{learner.name}: {point.size:,} rows, draw {point.draw + 1}:"
+        f" {metric} {1 - point.error:.1%} ({clock(point.seconds)}){rest}."
     )
 
 

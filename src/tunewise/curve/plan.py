@@ -202,11 +202,9 @@ def passes(entry: Entry, rows: int) -> int:
     if isinstance(settings, PromptSettings):
         return PROMPT_PASSES
     if isinstance(settings, TuningSettings):
-        from tunewise.training.language import arguments
+        from tunewise.training.language.arguments import epochs_of
 
-        recipe = arguments.RECIPES[settings.recipe]
-        epochs = settings.num_train_epochs or arguments.default_epochs(rows, recipe)
-        return LANGUAGE_PASSES * rows * epochs
+        return LANGUAGE_PASSES * rows * epochs_of(settings, rows)
     return max(1, rows // 30)
 
 

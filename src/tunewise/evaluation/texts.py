@@ -38,6 +38,7 @@ class Asked:
 
 
 PLAIN = Asked()  # no checks, no encoder
+PLAIN_METRIC = "rouge_l"  # of rows, where the wanted metric needs more than two texts
 
 
 def asked_of(task: Task, task_folder: Path, progress: Progress) -> Asked:

@@ -49,7 +49,6 @@ class CurveDrawing:
     """All curves in one frame; `now` is where the rows there are end."""
 
     found: LearningCurves
-    metric: str
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
     now: float
@@ -69,7 +68,6 @@ def drawing(found: LearningCurves) -> CurveDrawing:
     ]
     return CurveDrawing(
         found=found,
-        metric=figures.metric_name(found.metric),
         x_ticks=_row_ticks(min(sizes), max(sizes), x),
         y_ticks=share_ticks(low, high, step, y),
         now=x(found.rows),

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from tunewise.evaluation.slices import slices
-from tunewise.evaluation.texts import Asked, row_scores
+from tunewise.evaluation.texts import PLAIN_METRIC, Asked, row_scores
 from tunewise.records import Example, Slice
 from tunewise.report.gather import Evidence, Judged
 
 MOST_ROWS = 500
-PLAIN_METRIC = "rouge_l"  # of rows, where the verdict's metric needs a model
 
 
 @dataclass(frozen=True)

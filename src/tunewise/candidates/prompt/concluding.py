@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tunewise.candidates.prompt.label_tokens import LabelTokens, labels_after
-from tunewise.candidates.prompt.reading import answer_line, apart, before_answer
+from tunewise.candidates.prompt.reading import TAGS, answer_line, apart, before_answer
 from tunewise.candidates.writing import AnswerWriter
 from tunewise.engines.asks import Ask, LabelLogps, Reply
 from tunewise.engines.attention import takes_masks
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 CUE = "Answer:"
-TAGS = (("<think>", "</think>"), ("<thinking>", "</thinking>"))
 MARGIN = 8  # tokens by which thoughts are cut too short, as those around a cut may be others then
 
 

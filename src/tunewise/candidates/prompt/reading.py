@@ -20,6 +20,7 @@ from tunewise.errors import one_line
 
 ANSWER = re.compile(r"^[\s*_#>`]*(?:final\s+)?answer\s*[:：][\s*_`]*(.*)$", re.IGNORECASE | re.M)
 THOUGHT = re.compile(r"<think(?:ing)?>(.*?)(?:</think(?:ing)?>|\Z)", re.DOTALL)
+TAGS = (("<think>", "</think>"), ("<thinking>", "</thinking>"))  # that THOUGHT knows
 AROUND = " \t\n\r.,;:!?'\"`*_()[]{}<>“”‘’«»"
 SURE = 0.5  # share of probability that labels must hold for the tokens to decide
 SHORTEST_MENTION = 4  # letters of a label that counts where a sentence mentions it

@@ -90,7 +90,7 @@ def effective(
     return Arguments(
         method="lora" if lora else "full",
         learning_rate=settings.learning_rate or default_rate(parameters, lora=lora is not None),
-        num_train_epochs=settings.num_train_epochs or default_epochs(rows, recipe),
+        num_train_epochs=epochs_of(settings, rows),
         train_batch_size=settings.train_batch_size,
         weight_decay=settings.weight_decay,
         warmup_ratio=settings.warmup_ratio,
@@ -124,6 +124,11 @@ def default_rate(parameters: int, *, lora: bool) -> float:
     """Return the learning rate by method and size of the model."""
     rate = next((rate for size, rate in RATES if parameters <= size), LARGEST_RATE)
     return rate if lora else FULL * rate
+
+
+def epochs_of(settings: TuningSettings, rows: int) -> int:
+    """Return the passes over so many rows at most."""
+    return settings.num_train_epochs or default_epochs(rows, RECIPES[settings.recipe])
 
 
 def default_epochs(rows: int, recipe: Recipe) -> int:
